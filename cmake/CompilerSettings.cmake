@@ -1,0 +1,27 @@
+# What every C++ target of the project is compiled with.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+# -Wrestrict: GCC 12 reports string concatenation falsely (its bug 105651).
+add_compile_options(-Wall -Wextra -Werror -Wno-missing-field-initializers -Wno-restrict)
+
+if(RFT_SANITIZE)
+  add_compile_options(-fsanitize=${RFT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${RFT_SANITIZE})
+endif()
+
+# Both tools only save time; the build is the same without them.
+find_program(CCACHE ccache)
+if(CCACHE)
+  # The two sloppiness flags are what ccache asks for where precompiled headers are used.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD AND NOT RFT_SANITIZE)
+  add_link_options(-fuse-ld=mold)
+endif()

@@ -1,0 +1,27 @@
+# The two kinds of target that the project is made of.
+
+# rft_library(NAME SOURCES ... LINKS ...): one folder of daemon/ as a static library. LINKS are the
+# folders and libraries it may include from: the direction of the includes is enforced by what is linked
+# here, since every header is found through the target that owns it.
+#
+# All of daemon/ shares one include root, so tests/layering checks the direction of its #includes against
+# the LINKS given here.
+function(rft_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/daemon)
+  target_link_libraries(${name} PUBLIC ${ARG_LINKS})
+endfunction()
+
+# rft_test(FOLDER LINKS ...): every *_test.cpp of tests/FOLDER as one GoogleTest program FOLDER_test.
+function(rft_test folder)
+  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
+  string(REPLACE "/" "_" name ${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp)
+  add_executable(${name}_test ${sources})
+  target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(${name}_test PRIVATE
+    RFT_TEST_DATA_DIR="${CMAKE_SOURCE_DIR}/tests/data" RFT_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  target_link_libraries(${name}_test PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
+  gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()
