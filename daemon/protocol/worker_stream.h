@@ -1,0 +1,58 @@
+// What rft-worker and rftd say to each other over run/worker.sock: a Unix stream of JSON objects, one a
+// line, each with a "type". The worker's first line is its hello; the daemon answers "welcome", or "refused"
+// and closes. After that the worker reports and the daemon may command.
+//
+//   worker → rftd   hello  progress  metrics  validation  checkpoint  resume_point  log  warning  finished
+//   rftd → worker   welcome  refused  pause  stop
+//
+// docs/protocol.md lists the members of each. Only the messages that decide something are structures here;
+// the others pass through rftd to its subscribers as they are.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace rft::protocol {
+
+constexpr int kWorkerStreamVersion = 1;
+constexpr size_t kMaxWorkerLine = 1 << 20;  // bytes
+
+struct WorkerHello {
+  int64_t job = 0;
+  int64_t attempt = 0;
+  std::string token;  // proves that this worker is the one the daemon started
+  int64_t pid = 0;
+};
+
+enum class WorkerOutcome { succeeded, stopped, failed };
+
+struct WorkerFinished {
+  WorkerOutcome outcome = WorkerOutcome::failed;
+  ErrorCode error_code = ErrorCode::internal;  // this and the next two only where it failed
+  std::string error_message;
+  bool transient = false;  // worth another attempt
+  Json result = Json::object();
+};
+
+Json to_json(const WorkerHello& hello);
+Json to_json(const WorkerFinished& finished);
+// Both throw Error(invalid_argument) for a message of another type, version or shape.
+WorkerHello hello_from_json(const Json& message);
+WorkerFinished finished_from_json(const Json& message);
+
+// Cuts a byte stream into lines. Throws Error(invalid_argument) once a line grows beyond kMaxWorkerLine.
+class LineSplitter {
+ public:
+  // Answers the lines, newline taken off, that `bytes` completed.
+  std::vector<std::string> feed(std::string_view bytes);
+
+ private:
+  std::string partial_;
+};
+
+}  // namespace rft::protocol

@@ -1,0 +1,51 @@
+#include "protocol/worker_stream.h"
+
+#include <gtest/gtest.h>
+
+namespace rft::protocol {
+namespace {
+
+TEST(WorkerStream, HelloSurvivesTheWire) {
+  const WorkerHello hello = hello_from_json(to_json(WorkerHello{17, 2, "secret", 4711}));
+  EXPECT_EQ(hello.job, 17);
+  EXPECT_EQ(hello.attempt, 2);
+  EXPECT_EQ(hello.token, "secret");
+  EXPECT_EQ(hello.pid, 4711);
+}
+
+TEST(WorkerStream, FinishedCarriesWhyItFailed) {
+  WorkerFinished sent{WorkerOutcome::failed, ErrorCode::plugin, "scorer crashed", true, {}};
+  const WorkerFinished read = finished_from_json(to_json(sent));
+  EXPECT_EQ(read.outcome, WorkerOutcome::failed);
+  EXPECT_EQ(read.error_code, ErrorCode::plugin);
+  EXPECT_EQ(read.error_message, "scorer crashed");
+  EXPECT_TRUE(read.transient);
+}
+
+TEST(WorkerStream, RefusesOtherTypesVersionsAndShapes) {
+  Json hello = to_json(WorkerHello{});
+  EXPECT_THROW(finished_from_json(hello), Error);
+  hello["v"] = kWorkerStreamVersion + 1;
+  EXPECT_THROW(hello_from_json(hello), Error);
+  hello["v"] = "one";
+  EXPECT_THROW(hello_from_json(hello), Error);
+  EXPECT_THROW(hello_from_json(Json::array()), Error);
+  EXPECT_THROW(finished_from_json({{"type", "finished"}, {"outcome", "vanished"}}), Error);
+}
+
+TEST(LineSplitter, JoinsWhatArrivesInPieces) {
+  LineSplitter splitter;
+  EXPECT_TRUE(splitter.feed("{\"a\"").empty());
+  const auto lines = splitter.feed(":1}\n{}\n{\"b");
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0], "{\"a\":1}");
+  EXPECT_EQ(lines[1], "{}");
+}
+
+TEST(LineSplitter, RefusesALineWithoutEnd) {
+  LineSplitter splitter;
+  EXPECT_THROW(splitter.feed(std::string(kMaxWorkerLine + 1, 'x')), Error);
+}
+
+}  // namespace
+}  // namespace rft::protocol
