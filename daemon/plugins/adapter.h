@@ -1,0 +1,21 @@
+// Runs a dataset adapter over a user's JSONL file, in a process of its own, once, when a job is admitted.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+
+#include "plugins/host_options.h"
+#include "plugins/plugin_error.h"
+
+namespace rft::plugins {
+
+// `timeout_s` is for each portion of a few hundred lines; kind is shared_object.
+using AdapterOptions = HostOptions;
+
+// Reads `input` and writes the canonical records {"prompt", "output"?, "record"} to `output` (a temporary
+// file, synced and renamed). Answers their number. Throws Error(invalid_argument) "FILE:LINE: what is wrong"
+// for a line that is no JSON object or that the adapter refuses, and PluginError when the adapter misbehaves.
+size_t convert_dataset(const AdapterOptions& options, const std::filesystem::path& input,
+                       const std::filesystem::path& output);
+
+}  // namespace rft::plugins

@@ -1,0 +1,32 @@
+// How a plugin's host process is started; shared by scorers and adapters.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/json.h"
+
+namespace rft::plugins {
+
+struct HostOptions {
+  std::filesystem::path host_program;  // rft-plugin-host; see host_program_beside_executable()
+  std::filesystem::path plugin_path;   // absolute: the pinned copy
+  std::string kind = "shared_object";  // shared_object | python | command
+  Json options = Json::object();       // [scorer] options, handed to the plugin as JSON text
+  double timeout_s = 10;               // deadline of one batch, monotonic
+  std::filesystem::path work_dir;      // the process's working folder, the plugin's only one; empty: "/"
+  std::filesystem::path stderr_file;   // what the plugin prints, appended; empty: the parent's stderr
+
+  std::string name;             // as the job names the plugin, for messages; empty: the file's name
+  double start_timeout_s = 60;  // deadline of loading and creating it
+  uint64_t memory_limit_bytes = uint64_t{4} << 30;  // of private memory; 0: none
+  bool allow_network = false;                       // granted by the daemon's configuration, never by the job
+  std::filesystem::path python;                     // interpreter for kind python; empty: python3 of PATH
+};
+
+// rft-plugin-host as built or installed with the running program: beside it, or in ../lib/rftd. Throws
+// Error(not_found).
+std::filesystem::path host_program_beside_executable();
+
+}  // namespace rft::plugins

@@ -1,0 +1,25 @@
+// What keeps a plugin's process apart on this machine. Limits, no-new-privileges and the system call filter
+// need nothing but the kernel; the namespaces (no network, file systems read-only, its own process ids, so
+// that nothing it starts outlives it) need bubblewrap and a kernel that lets this user make them.
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+
+namespace rft::plugins {
+
+struct Isolation {
+  bool namespaces = false;          // bubblewrap works here
+  bool system_call_filter = false;  // seccomp works here
+  std::string missing;              // why something above is false, with the mend; empty: all is active
+};
+
+// Tries each means once in a short-lived child (some 20 ms) and remembers the answer for the process's life.
+// Thread-safe.
+const Isolation& available_isolation();
+
+// For `rftctl doctor`: {"namespaces", "system_call_filter", "limits", "no_new_privileges", "missing"}.
+Json to_json(const Isolation& isolation);
+
+}  // namespace rft::plugins

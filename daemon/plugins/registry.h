@@ -1,0 +1,87 @@
+// The plugins that jobs can name: those shipped with the daemon, and over them those dropped into
+// HOME/plugins (NAME.so, NAME.py). A dropped file is taken once it has not changed for `settle_s`
+// (monotonic), copied into the pin store and read there; its name must be the one in its note. Replacing a
+// file makes a new pinned copy for later jobs, removing it takes its name away; jobs keep the copy they were
+// admitted with.
+//
+// It has no thread and watches nothing: the daemon calls rescan() when inotify hints at a change and when
+// rescan_due() says so. Not thread-safe. No code of a plugin runs in it.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugins/note.h"
+#include "plugins/pin_store.h"
+
+namespace rft::plugins {
+
+// One line of `rftctl plugins ls`.
+struct PluginRow {
+  std::string file;     // as dropped: "classification.so"
+  std::string name;     // empty while it is not known
+  std::string kind;     // scorer | dataset-adapter; empty while it is not known
+  std::string version;  // empty for scripts
+  std::string digest;   // empty while settling or refused
+  std::string origin;   // shipped | home
+  std::string state;    // ready | settling | refused | overridden
+  std::string reason;   // for settling, refused and overridden
+};
+
+// What a job runs.
+struct ResolvedPlugin {
+  std::filesystem::path path;  // of the pinned copy
+  std::string implementation;  // shared_object | python | command: ScorerOptions::kind
+  std::string digest;
+  std::string name;                // as registered, or the file's name in the job folder
+  std::optional<PluginNote> note;  // of a shared object
+};
+
+class Registry {
+ public:
+  // `shipped` and `dropped` are folders; the first may be absent, the second is made if it is missing.
+  // The store is `dropped`/.store. Scans once; what lies in `dropped` at that moment settles at once if it
+  // was last changed more than `settle_s` ago.
+  Registry(std::filesystem::path shipped, std::filesystem::path dropped, double settle_s = 2);
+
+  // Looks at the folders again. Answers whether rows() changed. An unreadable file is a refused row, never an
+  // exception.
+  bool rescan();
+  // When rescan() is worth calling again although nothing hints at it: a file is settling. Nothing: never.
+  std::optional<std::chrono::steady_clock::time_point> rescan_due() const;
+
+  // Sorted by name, then file.
+  const std::vector<PluginRow>& rows() const { return rows_; }
+
+  // What `[scorer] plugin` or `[data] adapter` names: a registered name, or else a file of the job folder,
+  // which is pinned now. `kind` is "scorer" or "dataset-adapter". Throws Error(not_found) with the names that
+  // exist, Error(invalid_argument) for a path that leaves the folder or a file that is no plugin of that
+  // kind, PluginError(wrong_abi | not_loadable) for a shared object that this daemon cannot load.
+  ResolvedPlugin resolve(const std::string& name_or_path, const std::filesystem::path& job_folder,
+                         const std::string& kind) const;
+
+ private:
+  struct Identity;
+  struct Seen;
+  void scan_shipped();
+  void scan_dropped(std::map<std::filesystem::path, Seen>& seen);
+  void rebuild_rows();
+
+  std::filesystem::path shipped_;
+  std::filesystem::path dropped_;
+  double settle_s_;
+  PinStore store_;
+  std::map<std::filesystem::path, Seen> seen_;
+  std::vector<PluginRow> rows_;
+  std::map<std::string, ResolvedPlugin> ready_;
+};
+
+// The plugins shipped with the running program: ../plugins beside it in a build tree, ../lib/rftd/plugins
+// where it is installed. Empty if there is neither.
+std::filesystem::path shipped_plugins_folder();
+
+}  // namespace rft::plugins

@@ -1,0 +1,71 @@
+// A scorer in a process of its own. The caller hands over batches of completions and gets a score for each;
+// whatever the scorer does (crash, hang, throw, answer NaN) comes back as a PluginError and ends at most its
+// own process. Not thread-safe. The process dies with the thread that started it (the one that called the
+// constructor, or score() after a failure), so that thread must live as long as the ScorerHost.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plugins/host_options.h"
+#include "plugins/plugin_error.h"
+
+namespace rft::plugins {
+
+struct ScoreRequest {
+  std::string prompt;  // the prompt's text as the user gave it, or its messages as JSON text
+  std::string completion;
+  std::string record_json;    // the whole record, one JSON object
+  std::string finish_reason;  // eos | stop | length
+  int64_t prompt_tokens = 0;
+  int64_t completion_tokens = 0;
+  double generation_s = 0;
+};
+
+struct ScoreResult {
+  std::optional<double> score;  // finite; absent: this episode's scoring failed, and `error` says why
+  std::string error;
+  bool valid = true;  // whether the completion was of the form that the scorer expects
+  std::string reason;
+  std::vector<std::pair<std::string, double>> sub_scores;  // finite
+};
+
+struct ScorerOptions : HostOptions {
+  // What a NaN, infinite or unwritten score does: false: score() throws PluginError(not_finite | unwritten);
+  // true: that episode's result has no score and its error says so, the others keep theirs. An episode that
+  // the scorer itself declares failed comes back as a result without a score in either case.
+  bool skip_failures = false;
+};
+
+class ScorerHost {
+ public:
+  // Starts the process, loads the scorer and creates its instance. Throws PluginError.
+  explicit ScorerHost(ScorerOptions options);
+  ~ScorerHost();  // gives the scorer a second to end by itself, then kills it and all that it started
+  ScorerHost(ScorerHost&&) noexcept;
+  ScorerHost& operator=(ScorerHost&&) noexcept;
+
+  // One result per request, in order. Throws PluginError. After a crash, a hang or a broken protocol the
+  // process is gone with everything that it started; the next call starts a new one.
+  std::vector<ScoreResult> score(std::span<const ScoreRequest> requests);
+
+  // Capability rft.summary/1, over a whole split: named finite numbers. Nothing if the scorer has none.
+  // Throws PluginError, also for a number that is not finite. `results` are those of `requests`.
+  std::optional<std::map<std::string, double>> summarize(std::span<const ScoreRequest> requests,
+                                                         std::span<const ScoreResult> results);
+
+  const std::string& name() const;     // as the plugin's note says, or the file's name
+  const std::string& version() const;  // empty for scripts and commands
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace rft::plugins
