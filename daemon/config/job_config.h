@@ -1,5 +1,5 @@
-// A job as its owner configured it: plain values with their defaults. docs/job.md is the table of every key;
-// job_config.cpp binds each key to its member, its range and its line in that table, so neither can drift.
+// A job as its owner configured it: plain values with their defaults. job_config.cpp binds each key to its
+// member, its range and its meaning in one table, from which docs/job.md is made, so neither can drift.
 //
 // The same structure is a job.toml as dropped (parse_job) and a plan.toml as admitted, in which every value
 // is resolved (paths absolute, "auto" decided): the worker reads only the latter.
@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,60 +14,55 @@
 
 namespace rft::config {
 
-struct LoraConfig {
-  int64_t rank = 16;
-  double alpha = 32;
-  std::vector<std::string> targets = {"q_proj", "v_proj"};
-};
-
 struct ModelConfig {
-  std::string path;              // under HOME/models, absolute, or in the job folder
-  std::string dtype = "auto";    // auto | float32 | bfloat16: of the computation; weights are kept in float32
+  std::string path;            // under HOME/models, absolute, or in the job folder
+  std::string dtype = "auto";  // auto | float32 | bfloat16: of the computation; weights are kept in float32
 };
 
 struct DataConfig {
   std::string train;
-  std::string validation;        // a file, or empty: validation_split is cut from train
-  double validation_split = 0;   // (0, 1), by a permutation from the seed; 0 with no file: 0.1
-  std::string test;              // optional
-  std::string adapter = "jsonl"; // a registered adapter, or a file of the folder
-  std::string prompt;            // template over the record's keys; empty: the adapter's own
-  std::string system;            // system message for models with a chat template
+  std::string validation;         // a file, or empty: validation_split is cut from train
+  double validation_split = 0;    // (0, 1), by a permutation from the seed; 0 with no file: 0.1
+  std::string test;               // optional
+  std::string adapter = "jsonl";  // a registered adapter, or a file of the folder
+  std::string prompt;             // template over the record's keys; empty: the adapter's own
+  std::string system;             // system message for models with a chat template
 };
 
 struct ScorerConfig {
   std::string plugin;
   Json options = Json::object();
-  double timeout_s = 10;         // for one batch
-  std::string on_error = "fail"; // fail | skip
+  double timeout_s = 10;          // for one batch
+  std::string on_error = "fail";  // fail | skip
 };
 
 struct WarmupConfig {
-  std::string data;              // default: data.train
-  int64_t epochs = 0;            // 0: no warm-up
+  std::string data;    // default: data.train
+  int64_t epochs = 0;  // 0: no warm-up
   int64_t batch_size = 32;
   double learning_rate = 1e-3;
-  double prompt_loss = 0;        // weight of the prompt's own tokens in the loss, beside 1 for the output's
+  double prompt_loss = 0;  // weight of the prompt's own tokens in the loss, beside 1 for the output's
 };
 
 struct TrainingConfig {
   int64_t epochs = 4;
   double learning_rate = 5e-5;
-  std::string schedule = "constant";  // constant | linear | cosine
-  double min_learning_rate_ratio = 0; // where linear and cosine end, as a share of learning_rate
-  int64_t warmup_iterations = 0;      // learning rate rises linearly over these
+  std::string schedule = "constant";   // constant | linear | cosine
+  double min_learning_rate_ratio = 0;  // where linear and cosine end, as a share of learning_rate
+  int64_t warmup_iterations = 0;       // learning rate rises linearly over these
   double weight_decay = 0;
   double max_grad_norm = 1.0;
   int64_t seed = 0;
 };
 
 struct PpoConfig {
-  std::string advantage_estimator = "gae";  // gae | grpo | dr_grpo | rloo | reinforce++ | reinforce++_baseline
+  std::string advantage_estimator =
+      "gae";  // gae | grpo | dr_grpo | rloo | reinforce++ | reinforce++_baseline
   int64_t num_ppo_epochs = 4;
   int64_t minibatches = 4;
   double clip_range = 0.2;
-  double clip_range_high = 0;               // 0: the same as clip_range
-  double dual_clip = 0;                     // 0: off; 3 as published
+  double clip_range_high = 0;  // 0: the same as clip_range
+  double dual_clip = 0;        // 0: off; 3 as published
   double value_clip_range = 0.2;
   double value_coef = 0.1;
   double entropy_coef = 0;
@@ -91,12 +85,12 @@ struct RolloutConfig {
 };
 
 struct ValidationConfig {
-  std::string every = "epoch";              // epoch
+  std::string every = "epoch";  // epoch
   std::string metric = "score_mean";
-  int64_t patience = 0;                     // epochs without gain before stopping; 0: never
-  std::string on_plateau = "none";          // none | halve_learning_rate
-  double temperature = 0;                   // 0: greedy
-  int64_t top_k = 0;                        // 0: off; only with temperature > 0
+  int64_t patience = 0;             // epochs without gain before stopping; 0: never
+  std::string on_plateau = "none";  // none | halve_learning_rate
+  double temperature = 0;           // 0: greedy
+  int64_t top_k = 0;                // 0: off; only with temperature > 0
   double top_p = 1.0;
 };
 
@@ -107,7 +101,7 @@ struct CheckpointConfig {
 
 struct ResourcesConfig {
   int64_t gpus = 0;
-  int64_t cores = 0;                        // 0: all of the machine's
+  int64_t cores = 0;  // 0: all of the machine's
 };
 
 struct RetryConfig {
@@ -117,16 +111,15 @@ struct RetryConfig {
 // What admission decided; only in a plan.toml.
 struct ResolvedConfig {
   int64_t job_id = 0;
-  std::filesystem::path model_path;         // absolute
-  std::filesystem::path scorer_path;        // absolute, of the pinned copy
-  std::string scorer_kind;                  // shared_object | python | command
-  std::string scorer_digest;                // sha256 of the pinned bytes
+  std::filesystem::path model_path;   // absolute
+  std::filesystem::path scorer_path;  // absolute, of the pinned copy
+  std::string scorer_kind;            // shared_object | python | command
+  std::string scorer_digest;          // sha256 of the pinned bytes
 };
 
 struct JobConfig {
-  std::string name;                         // default: the folder's name
+  std::string name;  // default: the folder's name
   ModelConfig model;
-  std::optional<LoraConfig> lora;
   DataConfig data;
   ScorerConfig scorer;
   WarmupConfig warmup;
@@ -140,13 +133,16 @@ struct JobConfig {
   ResolvedConfig resolved;
 };
 
-// Reads a job.toml. Throws Error(invalid_argument) "FILE:LINE: what is wrong; the mend" for TOML that does not
-// parse, an unknown key (with the nearest known one), a wrong type, a value out of range, a missing required
-// key, and keys that exclude each other.
+// Reads a job.toml. Throws Error(invalid_argument) "FILE:LINE: what is wrong; the mend" for TOML that does
+// not parse, an unknown key (with the nearest known one), a wrong type, a value out of range, a missing
+// required key, and keys that exclude each other.
 JobConfig parse_job(const std::filesystem::path& file);
 // Reads a plan.toml, [resolved] required. Throws like parse_job.
 JobConfig parse_plan(const std::filesystem::path& file);
-// The whole configuration as TOML, every value written out.
+// The whole configuration as TOML, every value written out; with [resolved] it is a plan.toml, which
+// parse_plan reads back to the same values.
 std::string to_toml(const JobConfig& job);
+// The tables of docs/job.md.
+std::string job_reference();
 
 }  // namespace rft::config

@@ -1,0 +1,120 @@
+#include "config/daemon_config.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "config/key_table.h"
+
+namespace rft::config {
+namespace {
+
+Range at_least(double min) { return {.min = min}; }
+Range above(double min) { return {.min = min, .min_excluded = true}; }
+
+std::vector<Key> daemon_keys(DaemonConfig& daemon) {
+  auto& [log, intake, capacity, retry, worker, tcp] = daemon;
+  return {
+      {"log",
+       "level",
+       &log.level,
+       {.choices = {"debug", "info", "warning", "error"}},
+       "The least severe message that is logged."},
+      {"log",
+       "format",
+       &log.format,
+       {.choices = {"auto", "text", "json"}},
+       "How the log on stderr looks; auto: text in a terminal, one JSON object a line elsewhere."},
+
+      {"intake", "settle_s", &intake.settle_s, above(0),
+       "Seconds without a change after which a folder in incoming/ is taken as complete."},
+      {"intake", "max_folder_mb", &intake.max_folder_mb, at_least(1),
+       "Megabytes that a job folder may hold."},
+      {"intake", "max_files", &intake.max_files, at_least(1), "Files that a job folder may hold."},
+
+      {"capacity", "cores", &capacity.cores, at_least(0),
+       "CPU cores that jobs may take together; 0: all of the machine's."},
+      {"capacity", "gpus", &capacity.gpus, {}, "Whether jobs may use the GPUs that the driver reports."},
+
+      {"retry", "first_delay_s", &retry.first_delay_s, above(0),
+       "Seconds before the second attempt of a failed job; doubled for each further one."},
+      {"retry", "max_delay_s", &retry.max_delay_s, above(0), "The longest such delay, in seconds."},
+
+      {"worker", "connect_timeout_s", &worker.connect_timeout_s, above(0),
+       "Seconds that a worker has from its start to its first message."},
+      {"worker", "stop_timeout_s", &worker.stop_timeout_s, above(0),
+       "Seconds that a worker has to write a resume point when paused, stopped or cancelled; then it is "
+       "killed."},
+
+      {"tcp",
+       "control_endpoint",
+       &tcp.control_endpoint,
+       {},
+       "Where requests are answered over TCP, such as tcp://10.0.0.5:7410; empty: nowhere. TCP needs the "
+       "three keys below."},
+      {"tcp",
+       "events_endpoint",
+       &tcp.events_endpoint,
+       {},
+       "Where events are published over TCP, such as tcp://10.0.0.5:7411; empty: nowhere."},
+      {"tcp",
+       "secret_key_file",
+       &tcp.secret_key_file,
+       {},
+       "File with the daemon's CURVE secret key (Z85), readable by its owner alone."},
+      {"tcp",
+       "allowed_clients",
+       &tcp.allowed_clients,
+       {},
+       "CURVE public keys (Z85) of the clients that may connect."},
+  };
+}
+
+void check_tcp(const TcpConfig& tcp, const KeyLines& lines) {
+  const auto fail = [&](std::string_view name, const std::string& message) {
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}[tcp] {} {}", lines.where("tcp", name), name, message), std::string(name));
+  };
+  for (const auto& [name, endpoint] :
+       {std::pair<std::string_view, const std::string&>{"control_endpoint", tcp.control_endpoint},
+        {"events_endpoint", tcp.events_endpoint}}) {
+    if (endpoint.empty()) continue;
+    if (endpoint.rfind("tcp://", 0) != 0)
+      fail(name, fmt::format("= \"{}\" is no TCP endpoint; write it as tcp://ADDRESS:PORT", endpoint));
+    if (tcp.secret_key_file.empty() || tcp.allowed_clients.empty())
+      fail(name, "would be open to anyone; set secret_key_file and allowed_clients too");
+  }
+}
+
+}  // namespace
+
+DaemonConfig read_daemon_config(const std::filesystem::path& file) {
+  DaemonConfig daemon;
+  if (!std::filesystem::exists(file)) return daemon;
+  const KeyLines lines = read_toml(file, daemon_keys(daemon), {});
+  check_tcp(daemon.tcp, lines);
+  if (daemon.retry.max_delay_s < daemon.retry.first_delay_s)
+    throw Error(ErrorCode::invalid_argument,
+                lines.where("retry", "max_delay_s") +
+                    "[retry] max_delay_s is below first_delay_s; raise it or lower the other");
+  return daemon;
+}
+
+std::string daemon_config_example() {
+  DaemonConfig defaults;
+  std::string out =
+      "# The configuration of rftd: copy it to HOME/rftd.toml and change what should differ. Every key is "
+      "optional;\n"
+      "# each stands here with its default. It is read once, when the daemon starts.\n";
+  std::string_view section;
+  for (const auto& key : daemon_keys(defaults)) {
+    if (key.section != section) {
+      section = key.section;
+      out += fmt::format("\n[{}]\n", section);
+    }
+    out +=
+        fmt::format("# {} ({})\n#{} = {}\n", key.meaning, range_text(key), key.name, value_text(key.member));
+  }
+  return out;
+}
+
+}  // namespace rft::config

@@ -1,0 +1,315 @@
+#include "config/job_config.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "config/key_table.h"
+
+namespace rft::config {
+namespace {
+
+Range at_least(double min) { return {.min = min}; }
+Range above(double min) { return {.min = min, .min_excluded = true}; }
+Range between(double min, double max) { return {.min = min, .max = max}; }
+Range above_up_to(double min, double max) { return {.min = min, .max = max, .min_excluded = true}; }
+Range one_of(std::vector<std::string_view> choices) { return {.choices = std::move(choices)}; }
+
+// The one table of a job's keys: what reads job.toml, writes plan.toml and makes docs/job.md.
+std::vector<Key> job_keys(JobConfig& job) {
+  auto& [name, model, data, scorer, warmup, training, ppo, rollout, validation, checkpoint, resources, retry,
+         resolved] = job;
+  return {
+      {"", "name", &name, {}, "what the job is called; empty: the folder's name"},
+
+      {"model",
+       "path",
+       &model.path,
+       {},
+       "a Hugging Face model directory: a name under HOME/models, an absolute path, or a path in the job "
+       "folder",
+       true},
+      {"model", "dtype", &model.dtype, one_of({"auto", "float32", "bfloat16"}),
+       "precision of the computation; `auto` takes bfloat16 where the device is fast at it. Weights are kept "
+       "in float32"},
+
+      {"data", "train", &data.train, {}, "JSONL file of the training prompts, in the job folder", true},
+      {"data",
+       "validation",
+       &data.validation,
+       {},
+       "JSONL file of the validation prompts; empty: `validation_split` is cut from `train`"},
+      {"data",
+       "validation_split",
+       &data.validation_split,
+       {.min = 0, .max = 1, .max_excluded = true},
+       "share of `train` that becomes the validation split, chosen by a permutation from the seed; 0 without "
+       "`validation`: 0.1"},
+      {"data",
+       "test",
+       &data.test,
+       {},
+       "JSONL file scored for the base model, after the warm-up, and with the exported model read back from "
+       "disk; empty: none"},
+      {"data",
+       "adapter",
+       &data.adapter,
+       {},
+       "what turns a record into a prompt: `jsonl`, `chat`, another registered adapter, or a file of the job "
+       "folder"},
+      {"data",
+       "prompt",
+       &data.prompt,
+       {},
+       "template of the prompt over the record's keys, such as `{task}\\n{input}\\n`; empty: the adapter's "
+       "own"},
+      {"data", "system", &data.system, {}, "system message, for models with a chat template; empty: none"},
+
+      {"scorer",
+       "plugin",
+       &scorer.plugin,
+       {},
+       "what scores a completion: a registered scorer's name, or a file of the job folder (`scorer.so`, "
+       "`scorer.py`, an executable)",
+       true},
+      {"scorer", "options", &scorer.options, {}, "handed to the scorer as it is"},
+      {"scorer", "timeout_s", &scorer.timeout_s, above(0), "seconds that the scorer may take for one batch"},
+      {"scorer", "on_error", &scorer.on_error, one_of({"fail", "skip"}),
+       "what a failed score does in training: fail the job, or drop the episode. In validation it always "
+       "fails"},
+
+      {"warmup",
+       "data",
+       &warmup.data,
+       {},
+       "JSONL file whose `output`s the supervised warm-up learns; empty: `train` of [data]"},
+      {"warmup", "epochs", &warmup.epochs, at_least(0),
+       "passes over the warm-up data before the reinforcement; 0: no warm-up"},
+      {"warmup", "batch_size", &warmup.batch_size, at_least(1), "records in one supervised step"},
+      {"warmup", "learning_rate", &warmup.learning_rate, above(0), "learning rate of the warm-up"},
+      {"warmup", "prompt_loss", &warmup.prompt_loss, between(0, 1),
+       "weight of the prompt's own tokens in the loss, beside 1 for the output's"},
+
+      {"training", "epochs", &training.epochs, at_least(1), "passes over the training prompts"},
+      {"training", "learning_rate", &training.learning_rate, above(0), "learning rate at its highest"},
+      {"training", "schedule", &training.schedule, one_of({"constant", "linear", "cosine"}),
+       "how the learning rate falls over the job"},
+      {"training", "min_learning_rate_ratio", &training.min_learning_rate_ratio, between(0, 1),
+       "where `linear` and `cosine` end, as a share of `learning_rate`"},
+      {"training", "warmup_iterations", &training.warmup_iterations, at_least(0),
+       "iterations over which the learning rate rises linearly at the start"},
+      {"training", "weight_decay", &training.weight_decay, at_least(0), "weight decay of AdamW"},
+      {"training", "max_grad_norm", &training.max_grad_norm, above(0),
+       "the gradient is scaled down to this norm"},
+      {"training", "seed", &training.seed, at_least(0),
+       "seed of every random choice; the same seed on the same machine gives the same model"},
+
+      {"ppo", "advantage_estimator", &ppo.advantage_estimator,
+       one_of({"gae", "grpo", "dr_grpo", "rloo", "reinforce++", "reinforce++_baseline"}),
+       "how scores become advantages; only `gae` trains a value head"},
+      {"ppo", "num_ppo_epochs", &ppo.num_ppo_epochs, at_least(1), "passes over each iteration's episodes"},
+      {"ppo", "minibatches", &ppo.minibatches, at_least(1), "optimiser steps in each of these passes"},
+      {"ppo", "clip_range", &ppo.clip_range, above_up_to(0, 1),
+       "how far the ratio may fall below 1, and rise above it, before it is clipped"},
+      {"ppo", "clip_range_high", &ppo.clip_range_high, at_least(0),
+       "how far the ratio may rise above 1; 0: the same as `clip_range`"},
+      {"ppo", "dual_clip", &ppo.dual_clip, at_least(0),
+       "bound of the objective for negative advantages, above 1 (3 as published); 0: off"},
+      {"ppo", "value_clip_range", &ppo.value_clip_range, above(0),
+       "how far a value may move from its old one before its loss is clipped"},
+      {"ppo", "value_coef", &ppo.value_coef, at_least(0), "weight of the value loss"},
+      {"ppo", "entropy_coef", &ppo.entropy_coef, at_least(0), "weight of the entropy bonus"},
+      {"ppo", "gamma", &ppo.gamma, between(0, 1), "discount per token"},
+      {"ppo", "gae_lambda", &ppo.gae_lambda, between(0, 1), "λ of generalised advantage estimation"},
+      {"ppo", "kl_coef", &ppo.kl_coef, at_least(0),
+       "weight of the KL penalty to the reference, in the reward of every token"},
+      {"ppo", "kl_estimator", &ppo.kl_estimator, one_of({"k1", "k2", "k3"}),
+       "estimator of that KL, with d = log π − log π_ref: d, d²/2, or e^−d − 1 + d. The expectation of k1 in "
+       "the reward has the reverse KL's gradient"},
+      {"ppo", "target_kl", &ppo.target_kl, at_least(0),
+       "an update ends early when approx_kl exceeds this; 0: never"},
+      {"ppo", "missing_eos", &ppo.missing_eos, one_of({"score", "penalty", "mask", "bootstrap"}),
+       "what a completion cut by `max_new_tokens` gets: its score, its score less `eos_penalty`, no part in "
+       "the loss, or its value instead of a score"},
+      {"ppo", "eos_penalty", &ppo.eos_penalty, at_least(0),
+       "taken from the score of a cut completion under `missing_eos = \"penalty\"`"},
+      {"ppo", "loss_normalisation", &ppo.loss_normalisation,
+       one_of({"auto", "token", "sequence", "constant"}),
+       "what the loss is averaged over; `auto` follows the estimator"},
+
+      {"rollout", "prompts_per_iteration", &rollout.prompts_per_iteration, at_least(1),
+       "prompts in one iteration"},
+      {"rollout", "samples_per_prompt", &rollout.samples_per_prompt, at_least(1),
+       "completions sampled for each of them"},
+      {"rollout", "max_new_tokens", &rollout.max_new_tokens, at_least(1),
+       "tokens after which a completion is cut"},
+      {"rollout", "temperature", &rollout.temperature, above(0),
+       "the logits are divided by this, in sampling and in every log-probability"},
+      {"rollout", "stop", &rollout.stop, {}, "strings that end a completion"},
+
+      {"validation", "every", &validation.every, one_of({"epoch"}),
+       "when the whole split is scored, besides before training"},
+      {"validation",
+       "metric",
+       &validation.metric,
+       {},
+       "what decides which model is best: `score_mean`, or a number that the scorer computes over the whole "
+       "split, such as `f1_macro`"},
+      {"validation", "patience", &validation.patience, at_least(0),
+       "epochs without gain after which the job stops early; 0: never"},
+      {"validation", "on_plateau", &validation.on_plateau, one_of({"none", "halve_learning_rate"}),
+       "what an epoch without gain does"},
+      {"validation", "temperature", &validation.temperature, at_least(0), "0: greedy"},
+      {"validation", "top_k", &validation.top_k, at_least(0),
+       "sample among the k likeliest tokens; 0: among all. Only with a temperature"},
+      {"validation", "top_p", &validation.top_p, above_up_to(0, 1),
+       "sample among the likeliest tokens that hold this much probability. Only with a temperature"},
+
+      {"checkpoint", "keep", &checkpoint.keep, at_least(1), "checkpoints kept, the best by validation"},
+      {"checkpoint", "resume_every_s", &checkpoint.resume_every_s, above(0),
+       "seconds between resume points, besides those at each validation, pause and stop"},
+
+      {"resources", "gpus", &resources.gpus, between(0, 1), "GPUs that the job needs"},
+      {"resources", "cores", &resources.cores, at_least(0),
+       "CPU cores that the job takes; 0: all of the machine's, or with a GPU its share of them"},
+
+      {"retry", "max_attempts", &retry.max_attempts, at_least(1),
+       "failed attempts after which the job is given up"},
+
+      {"resolved", "job_id", &resolved.job_id, at_least(1), "the job's id", true},
+      {"resolved", "model_path", &resolved.model_path, {}, "absolute path of the model", true},
+      {"resolved", "scorer_path", &resolved.scorer_path, {}, "absolute path of the pinned scorer", true},
+      {"resolved", "scorer_kind", &resolved.scorer_kind, one_of({"shared_object", "python", "command"}),
+       "how the scorer runs", true},
+      {"resolved", "scorer_digest", &resolved.scorer_digest, {}, "SHA-256 of the pinned scorer", true},
+  };
+}
+
+// The keys that a job.toml may hold: all but what admission decides.
+std::vector<Key> owner_keys(JobConfig& job) {
+  auto keys = job_keys(job);
+  std::erase_if(keys, [](const Key& key) { return key.section == "resolved"; });
+  return keys;
+}
+
+constexpr std::string_view kUnfiltered =
+    "training samples from the full distribution: a filtered policy has no KL of 0 to its reference, and an "
+    "update can "
+    "push a sampled token out of the filter. Use temperature; filters are allowed in [validation]";
+
+const std::vector<RefusedKey>& refused_keys() {
+  static const std::vector<RefusedKey> keys = {
+      {"rollout", "top_k", kUnfiltered},
+      {"rollout", "top_p", kUnfiltered},
+      {"rollout", "min_p", kUnfiltered},
+      {"model", "lora", "this version trains every weight; leave the key out"},
+      {"resources", "ranks", "this version runs a job as one process; leave the key out"},
+      {"", "resolved", "it is what admission decides; leave the section out"},
+  };
+  return keys;
+}
+
+class Checks {
+ public:
+  Checks(const JobConfig& job, const KeyLines& lines) : job_(job), lines_(lines) {}
+
+  void run() const {
+    check_validation();
+    check_estimator();
+    check_sizes();
+    check_clipping();
+    check_warmup();
+  }
+
+ private:
+  // What is wrong with the key, and the mend.
+  [[noreturn]] void fail(std::string_view section, std::string_view name, const std::string& message) const {
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}[{}] {} {}", lines_.where(section, name), section, name, message),
+                std::string(name));
+  }
+
+  void check_validation() const {
+    const auto& validation = job_.validation;
+    if (!job_.data.validation.empty() && job_.data.validation_split > 0)
+      fail("data", "validation_split", "excludes validation; give one of the two");
+    if (validation.temperature == 0 && validation.top_k != 0)
+      fail("validation", "top_k",
+           "needs temperature > 0: greedy decoding samples nothing; remove it or set a temperature");
+    if (validation.temperature == 0 && validation.top_p != 1)
+      fail("validation", "top_p",
+           "needs temperature > 0: greedy decoding samples nothing; remove it or set a temperature");
+  }
+
+  void check_estimator() const {
+    const auto& estimator = job_.ppo.advantage_estimator;
+    const bool grouped = estimator == "grpo" || estimator == "dr_grpo" || estimator == "rloo" ||
+                         estimator == "reinforce++_baseline";
+    if (grouped && job_.rollout.samples_per_prompt < 2)
+      fail("ppo", "advantage_estimator",
+           fmt::format(
+               "= \"{}\" compares the completions of one prompt: set samples_per_prompt ≥ 2 in [rollout]",
+               estimator));
+    if (estimator != "gae" && job_.ppo.missing_eos == "bootstrap")
+      fail("ppo", "missing_eos",
+           fmt::format("= \"bootstrap\" needs a value head, which only advantage_estimator = \"gae\" trains, "
+                       "not \"{}\"",
+                       estimator));
+  }
+
+  void check_sizes() const {
+    const int64_t num_episodes = job_.rollout.prompts_per_iteration * job_.rollout.samples_per_prompt;
+    if (job_.ppo.minibatches > num_episodes)
+      fail("ppo", "minibatches",
+           fmt::format("= {} is more than the {} episodes of an iteration (prompts_per_iteration × "
+                       "samples_per_prompt); "
+                       "lower it or raise them",
+                       job_.ppo.minibatches, num_episodes));
+  }
+
+  void check_clipping() const {
+    if (job_.ppo.clip_range_high != 0 && job_.ppo.clip_range_high < job_.ppo.clip_range)
+      fail("ppo", "clip_range_high",
+           fmt::format("= {} is below clip_range = {}; give at least that, or 0 for the same",
+                       job_.ppo.clip_range_high, job_.ppo.clip_range));
+    if (job_.ppo.dual_clip != 0 && job_.ppo.dual_clip <= 1)
+      fail("ppo", "dual_clip",
+           fmt::format("= {} is not above 1; give 3 as published, or 0 for none", job_.ppo.dual_clip));
+  }
+
+  void check_warmup() const {
+    if (!job_.warmup.data.empty() && job_.warmup.epochs == 0)
+      fail("warmup", "data", "is given but epochs is 0; set epochs in [warmup] or leave data out");
+  }
+
+  const JobConfig& job_;
+  const KeyLines& lines_;
+};
+
+}  // namespace
+
+JobConfig parse_job(const std::filesystem::path& file) {
+  JobConfig job;
+  const KeyLines lines = read_toml(file, owner_keys(job), refused_keys());
+  Checks(job, lines).run();
+  if (job.data.validation.empty() && job.data.validation_split == 0) job.data.validation_split = 0.1;
+  return job;
+}
+
+JobConfig parse_plan(const std::filesystem::path& file) {
+  JobConfig job;
+  const KeyLines lines = read_toml(file, job_keys(job), {});
+  Checks(job, lines).run();
+  return job;
+}
+
+std::string to_toml(const JobConfig& job) {
+  JobConfig copy = job;
+  return write_toml(job.resolved.job_id == 0 ? owner_keys(copy) : job_keys(copy));
+}
+
+std::string job_reference() {
+  JobConfig defaults;
+  return markdown_tables(owner_keys(defaults));
+}
+
+}  // namespace rft::config
