@@ -79,14 +79,17 @@ UniqueFd try_lock_file(const fs::path& path) {
   throw_errno("cannot lock " + path.string());
 }
 
-AppendFile::AppendFile(const fs::path& path, uint64_t length)
+AppendFile::AppendFile(const fs::path& path)
     : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
   if (!fd_) throw_errno("cannot open " + path.string());
   struct stat info {};
   if (::fstat(fd_.get(), &info) != 0) throw_errno("cannot stat " + path.string());
   length_ = static_cast<uint64_t>(info.st_size);
+}
+
+void AppendFile::cut_to(uint64_t length) {
   if (length_ <= length) return;
-  if (::ftruncate(fd_.get(), static_cast<off_t>(length)) != 0) throw_errno("cannot truncate " + path.string());
+  if (::ftruncate(fd_.get(), static_cast<off_t>(length)) != 0) throw_errno("cannot truncate " + path_.string());
   length_ = length;
 }
 

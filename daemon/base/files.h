@@ -27,8 +27,9 @@ UniqueFd try_lock_file(const std::filesystem::path& path);
 // when the state is restored. Not thread-safe.
 class AppendFile {
  public:
-  // Opens or makes the file and cuts it to `length` bytes if it is longer.
-  AppendFile(const std::filesystem::path& path, uint64_t length);
+  explicit AppendFile(const std::filesystem::path& path);  // opened, or made
+  // Cuts the file to `length` bytes if it is longer.
+  void cut_to(uint64_t length);
   // Appends one whole line, newline added, in a single write.
   void append_line(std::string_view line);
   // Makes everything so far durable and answers the length to save.

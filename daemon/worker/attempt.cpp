@@ -1,0 +1,103 @@
+#include "worker/attempt.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <new>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "config/job_config.h"
+#include "engine/runtime.h"
+#include "plugins/host_options.h"
+#include "worker/daemon_link.h"
+#include "worker/pipeline.h"
+#include "worker/reporter.h"
+#include "worker/run.h"
+
+namespace rft::worker {
+namespace {
+
+using protocol::WorkerFinished;
+using protocol::WorkerOutcome;
+
+std::atomic<bool> stop_requested = false;
+
+void stop_on_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop_requested = true; };
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(SIGINT, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+std::unique_ptr<DaemonLink> link_to_daemon(const AttemptOptions& options, const JobFolder& folder) {
+  if (options.socket.empty()) return nullptr;
+  const char* token = std::getenv("RFTD_WORKER_TOKEN");
+  const protocol::WorkerHello hello{.job = config::parse_plan(folder.plan()).resolved.job_id,
+                                    .attempt = options.attempt,
+                                    .token = token != nullptr ? token : "",
+                                    .pid = ::getpid()};
+  return std::make_unique<DaemonLink>(options.socket, hello, [] { stop_requested = true; });
+}
+
+// Another attempt helps where the cause was the machine's, not the job's.
+bool is_transient(ErrorCode code) {
+  return code == ErrorCode::io || code == ErrorCode::resource || code == ErrorCode::unavailable;
+}
+
+WorkerFinished failed(ErrorCode code, const std::string& message) {
+  return {.outcome = WorkerOutcome::failed,
+          .error_code = code,
+          .error_message = message,
+          .transient = is_transient(code)};
+}
+
+WorkerFinished run_to_end(const AttemptOptions& options, const JobFolder& folder, Reporter& reporter) {
+  try {
+    engine::set_num_threads(options.threads);
+    Run run(folder, {.host_program = plugins::host_program_beside_executable(), .device = options.device},
+            reporter);
+    return {.outcome = WorkerOutcome::succeeded, .result = run_pipeline(run)};
+  } catch (const engine::Interrupted&) {
+    reporter.log("info", "stopped; a resume point is written");
+    return {.outcome = WorkerOutcome::stopped};
+  } catch (const Error& error) {
+    return failed(error.code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return failed(ErrorCode::resource, "out of memory; lower [rollout] prompts_per_iteration or samples_per_prompt");
+  } catch (const std::exception& error) {
+    return failed(ErrorCode::internal, error.what());
+  }
+}
+
+}  // namespace
+
+int run_attempt(const AttemptOptions& options) {
+  try {
+    stop_on_signals();
+    const JobFolder folder{options.job_folder};
+    const UniqueFd lock = try_lock_file(folder.lock());
+    if (!lock) {
+      std::cerr << "rft-worker: another attempt of this job is alive: " << folder.lock().string()
+                << " is locked\n";
+      return kExitOtherAttempt;
+    }
+    const std::unique_ptr<DaemonLink> link = link_to_daemon(options, folder);
+    Reporter reporter(folder.root, link.get(), stop_requested);
+    const WorkerFinished finished = run_to_end(options, folder, reporter);
+    if (finished.outcome == WorkerOutcome::failed) reporter.log("error", finished.error_message);
+    reporter.send(to_json(finished));
+    return finished.outcome == WorkerOutcome::failed ? kExitFailed : kExitDone;
+  } catch (const std::exception& error) {
+    std::cerr << "rft-worker: " << error.what() << "\n";
+    return kExitFailed;
+  }
+}
+
+}  // namespace rft::worker

@@ -1,0 +1,82 @@
+#include "worker/checkpoints.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "engine/model/export.h"
+
+namespace rft::worker {
+namespace fs = std::filesystem;
+namespace {
+
+std::string checkpoint_name(int64_t iteration) { return fmt::format("iteration-{:06}", iteration); }
+
+void write_checkpoint(Run& run, int64_t iteration) {
+  const fs::path target = run.folder.checkpoints() / checkpoint_name(iteration);
+  const fs::path temporary = run.folder.checkpoints() / ".tmp";
+  fs::create_directories(run.folder.checkpoints());
+  fs::remove_all(temporary);
+  fs::remove_all(target);  // of an attempt that ended before it could save the state that names it
+  engine::export_model(*run.policy, run.config.resolved.model_path, temporary);
+  publish_folder(temporary, target);
+}
+
+}  // namespace
+
+void keep_checkpoint(Run& run, double value) {
+  RunState& state = run.state;
+  auto& kept = state.checkpoints;
+  const auto place = std::find_if(kept.begin(), kept.end(),
+                                  [&](const CheckpointEntry& entry) { return entry.value < value; });
+  const auto rank = place - kept.begin();
+  if (rank >= run.config.checkpoint.keep) return;
+  write_checkpoint(run, state.iteration);
+  kept.insert(place, {state.iteration, value});
+  if (static_cast<int64_t>(kept.size()) > run.config.checkpoint.keep) kept.pop_back();
+  run.reporter.send({{"type", "checkpoint"},
+                     {"iteration", state.iteration},
+                     {"path", "checkpoints/" + checkpoint_name(state.iteration)},
+                     {"value", value},
+                     {"best", rank == 0}});
+}
+
+void prune_checkpoints(Run& run) {
+  if (!fs::exists(run.folder.checkpoints())) return;
+  std::vector<std::string> named;
+  for (const CheckpointEntry& entry : run.state.checkpoints) named.push_back(checkpoint_name(entry.iteration));
+  std::vector<fs::path> unnamed;
+  for (const auto& entry : fs::directory_iterator(run.folder.checkpoints()))
+    if (std::find(named.begin(), named.end(), entry.path().filename()) == named.end())
+      unnamed.push_back(entry.path());
+  for (const fs::path& path : unnamed) fs::remove_all(path);
+}
+
+void export_best(Run& run) {
+  run.reporter.advance("export", 0, 1, "models");
+  const fs::path best = run.folder.checkpoints() / checkpoint_name(run.state.best().iteration);
+  const fs::path temporary = run.folder.root / ".model.tmp";
+  fs::remove_all(temporary);
+  fs::remove_all(run.folder.model());
+  fs::copy(best, temporary, fs::copy_options::recursive);
+  publish_folder(temporary, run.folder.model());
+  run.reporter.advance("export", 1, 1, "models");
+  run.reporter.log("info", "exported " + best.filename().string() + " as " + run.folder.model().string());
+}
+
+Json summary_of(const Run& run) {
+  Json summary = {{"best_iteration", run.state.best().iteration},
+                  {"iterations", run.state.iteration},
+                  {"stopped_early", run.state.stopped_early},
+                  {"metric", run.config.validation.metric}};
+  summary.update(run.state.results);
+  summary["model"] = "model";
+  return summary;
+}
+
+void write_summary(const Run& run) {
+  write_file_atomically(run.folder.summary(), summary_of(run).dump(2) + "\n");
+}
+
+}  // namespace rft::worker

@@ -1,0 +1,48 @@
+// A split of the job's data as the model sees it: the canonical records of DATA/SPLIT.jsonl, each prompt
+// rendered and tokenised once.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace rft::worker {
+
+struct Example {
+  std::string prompt;               // the exact text that was tokenised
+  std::vector<int64_t> prompt_ids;  // never empty
+  std::string output;               // the expected answer; empty where the record has none
+  Json record;                      // the user's whole record
+};
+
+// How a canonical record's prompt becomes token ids. With a chat template, a text is one user message after
+// the system message; without one, it is encoded as it stands, and messages are an error.
+class PromptFormat {
+ public:
+  // Both must outlive the format; `chat_template` may be null.
+  PromptFormat(const text::Tokenizer& tokenizer, const text::ChatTemplate* chat_template, std::string system)
+      : tokenizer_(tokenizer), chat_template_(chat_template), system_(std::move(system)) {}
+
+  // Throws Error(invalid_argument) with what is wrong with the record.
+  Example apply(Json&& canonical) const;
+
+ private:
+  std::string render(const Json& prompt) const;
+
+  const text::Tokenizer& tokenizer_;
+  const text::ChatTemplate* chat_template_;
+  std::string system_;
+};
+
+// Throws Error(invalid_argument) "FILE:LINE: …" for a record that cannot be used, a prompt of more than
+// `max_prompt_tokens` tokens among them, and for a file without records.
+std::vector<Example> load_examples(const std::filesystem::path& file, const PromptFormat& format,
+                                   int64_t max_prompt_tokens);
+
+}  // namespace rft::worker

@@ -1,0 +1,121 @@
+#include "worker/evaluation.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include "base/error.h"
+#include "engine/rollout/generate.h"
+
+namespace rft::worker {
+namespace {
+
+engine::SamplingOptions sampling(const Run& run) {
+  const config::ValidationConfig& validation = run.config.validation;
+  engine::SamplingOptions options;
+  options.temperature = validation.temperature;
+  options.top_k = validation.top_k;
+  options.top_p = validation.top_p;
+  options.max_new_tokens = run.config.rollout.max_new_tokens;
+  options.stop = run.config.rollout.stop;
+  options.seed = static_cast<uint64_t>(run.config.training.seed);
+  options.iteration = 0;  // the same random numbers every time: a difference is the model's
+  return options;
+}
+
+std::vector<ScoredCompletion> complete(Run& run, const engine::Decoder& model,
+                                       const std::vector<Example>& examples) {
+  std::vector<engine::Prompt> prompts;
+  std::vector<const Example*> sources;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    prompts.push_back({.ids = examples[i].prompt_ids, .num_samples = 1, .stream = i});
+    sources.push_back(&examples[i]);
+  }
+  auto completions = engine::generate(model, prompts, sampling(run), &run.tokenizer, run.reporter);
+  return run.scoring.describe(sources, std::move(completions));
+}
+
+std::map<std::string, double> means(const std::vector<ScoredCompletion>& episodes) {
+  std::map<std::string, double> sums;
+  for (const ScoredCompletion& episode : episodes) {
+    sums["score_mean"] += episode.result.score.value();
+    sums["completion_length"] += static_cast<double>(episode.request.completion_tokens);
+    sums["cut_share"] += episode.completion.finish == engine::FinishReason::length ? 1 : 0;
+    for (const auto& [name, value] : episode.result.sub_scores) sums[name] += value;
+  }
+  for (auto& [name, sum] : sums) sum /= static_cast<double>(episodes.size());
+  return sums;
+}
+
+void remember(Run& run, const std::string& split, const std::string& stage, const Evaluation& evaluation) {
+  run.state.results[split][stage] = evaluation.values;
+}
+
+}  // namespace
+
+Evaluation evaluate(Run& run, const engine::Decoder& model, const std::vector<Example>& examples,
+                    const std::string& split, const std::string& stage) {
+  std::vector<ScoredCompletion> episodes = complete(run, model, examples);
+  const auto own_figures = run.scoring.score_validation(episodes, run.reporter);
+
+  Evaluation evaluation;
+  evaluation.values = means(episodes);
+  for (const auto& [name, value] : own_figures) evaluation.values[name] = value;
+  const std::string& metric = run.config.validation.metric;
+  if (!evaluation.values.contains(metric)) {
+    std::string known;
+    for (const auto& [name, value] : evaluation.values) known += (known.empty() ? "" : ", ") + name;
+    throw Error(ErrorCode::invalid_argument,
+                "[validation] metric \"" + metric + "\" is none of this scorer's figures: " + known);
+  }
+  evaluation.value = evaluation.values.at(metric);
+
+  for (const ScoredCompletion& episode : episodes) {
+    Json line = {{"split", split}, {"stage", stage}, {"iteration", run.state.iteration}};
+    line.update(to_json(episode));
+    line["record"] = episode.example->record;
+    run.reporter.validated(line);
+  }
+  std::map<std::string, double> metrics;
+  for (const auto& [name, value] : evaluation.values) metrics[split + "/" + name] = value;
+  run.reporter.metrics(metrics);
+  run.reporter.log("info", fmt::format("{} ({}): {} {:.4f} over {} records", split, stage, metric,
+                                       evaluation.value, examples.size()));
+  return evaluation;
+}
+
+void report_evaluation(Run& run, const std::string& split, const std::string& stage, const Evaluation& evaluation,
+            bool best) {
+  run.reporter.send({{"type", "validation"},
+                     {"stage", stage},
+                     {"split", split},
+                     {"iteration", run.state.iteration},
+                     {"epoch", run.state.epoch_validated},
+                     {"metric", run.config.validation.metric},
+                     {"value", evaluation.value},
+                     {"values", evaluation.values},
+                     {"best", best}});
+}
+
+void evaluate_once(Run& run, const std::string& stage) {
+  if (!run.state.has_result("validation", stage)) {
+    const Evaluation evaluation = evaluate(run, *run.policy, run.data.validation, "validation", stage);
+    remember(run, "validation", stage, evaluation);
+    report_evaluation(run, "validation", stage, evaluation, /*best=*/false);
+  }
+  if (!run.data.test.empty() && !run.state.has_result("test", stage)) {
+    const Evaluation evaluation = evaluate(run, *run.policy, run.data.test, "test", stage);
+    remember(run, "test", stage, evaluation);
+    report_evaluation(run, "test", stage, evaluation, /*best=*/false);
+  }
+}
+
+void evaluate_exported_model(Run& run) {
+  const bool has_test = !run.data.test.empty();
+  const std::string split = has_test ? "test" : "validation";
+  if (run.state.has_result(split, "final")) return;
+  const auto model = engine::Decoder::load(run.folder.model(), run.decoder_options);
+  const Evaluation evaluation = evaluate(run, *model, has_test ? run.data.test : run.data.validation, split, "final");
+  remember(run, split, "final", evaluation);
+  report_evaluation(run, split, "final", evaluation, /*best=*/true);
+}
+
+}  // namespace rft::worker

@@ -1,0 +1,32 @@
+// Measuring a model on a whole held-out split: greedy (or as `[validation]` says), every record, every time.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "worker/run.h"
+
+namespace rft::worker {
+
+struct Evaluation {
+  double value = 0;                      // of the configured metric
+  std::map<std::string, double> values;  // score_mean, sub-scores, the scorer's own figures, …
+};
+
+// Evaluates `model` on `examples`, journals every episode under (split, stage), and reports the figures.
+// Throws Error(invalid_argument) when the configured metric is none of them.
+Evaluation evaluate(Run& run, const engine::Decoder& model, const std::vector<Example>& examples,
+                    const std::string& split, const std::string& stage);
+
+// Tells subscribers of an evaluation; `best` where it is the best so far.
+void report_evaluation(Run& run, const std::string& split, const std::string& stage,
+                       const Evaluation& evaluation, bool best);
+
+// Validation and test of the policy at a stage ("base", "warmup"), unless the state already knows them.
+void evaluate_once(Run& run, const std::string& stage);
+
+// Test (or, without a test split, validation) of the exported model, read back from disk.
+void evaluate_exported_model(Run& run);
+
+}  // namespace rft::worker

@@ -1,0 +1,151 @@
+#include "worker/inspect.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "engine/model/decoder.h"
+#include "engine/model/inspect.h"
+#include "engine/model/model_files.h"
+#include "engine/rollout/generate.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace rft::worker {
+namespace fs = std::filesystem;
+namespace {
+
+using Answer = std::function<Json(const Json& question)>;
+
+// Nobody watches the progress of an inspection, and nobody stops it but by ending the process.
+class Unwatched : public engine::ProgressSink {
+ public:
+  void advance(std::string_view, int64_t, int64_t, std::string_view) override {}
+  bool stop_requested() const override { return false; }
+};
+
+std::shared_ptr<engine::Decoder> load_model(const InspectOptions& options) {
+  return engine::Decoder::load(options.model_dir,
+                               {.device = at::Device(options.device),
+                                .compute_dtype = engine::compute_dtype(options.dtype, options.device)});
+}
+
+std::vector<int64_t> ids_of(const Json& question, const engine::ModelConfig& config) {
+  auto ids = question.at("ids").get<std::vector<int64_t>>();
+  if (ids.empty()) throw Error(ErrorCode::invalid_argument, "\"ids\" is empty", "ids");
+  for (const int64_t id : ids)
+    if (id < 0 || id >= config.vocab_size)
+      throw Error(ErrorCode::invalid_argument,
+                  "token id " + std::to_string(id) + " is outside the vocabulary of " +
+                      std::to_string(config.vocab_size),
+                  "ids");
+  return ids;
+}
+
+Answer answer_logits(const InspectOptions& options) {
+  return [model = load_model(options)](const Json& question) {
+    const auto ids = ids_of(question, model->config());
+    std::vector<int64_t> positions = {static_cast<int64_t>(ids.size()) - 1};
+    if (question.contains("positions")) positions = question.at("positions").get<std::vector<int64_t>>();
+    const engine::PositionLogits found = engine::logits_at(*model, ids, positions);
+    return Json{{"logits", found.logits}, {"log_probs", found.log_probs}};
+  };
+}
+
+engine::SamplingOptions sampling_of(const Json& question) {
+  engine::SamplingOptions options;
+  options.max_new_tokens = question.value("max_new_tokens", int64_t{16});
+  options.temperature = question.value("temperature", 0.0);
+  options.top_k = question.value("top_k", int64_t{0});
+  options.top_p = question.value("top_p", 1.0);
+  options.ignore_eos = question.value("ignore_eos", false);
+  options.stop = question.value("stop", std::vector<std::string>{});
+  options.seed = question.value("seed", uint64_t{0});
+  return options;
+}
+
+std::string_view name_of(engine::FinishReason reason) {
+  return reason == engine::FinishReason::eos ? "eos" : reason == engine::FinishReason::stop ? "stop" : "length";
+}
+
+Answer answer_generate(const InspectOptions& options) {
+  std::shared_ptr<text::Tokenizer> tokenizer;
+  if (fs::exists(options.model_dir / "tokenizer.json"))
+    tokenizer = std::make_shared<text::Tokenizer>(text::Tokenizer::load(options.model_dir));
+  return [model = load_model(options), tokenizer](const Json& question) {
+    Unwatched sink;
+    std::vector<engine::Prompt> prompts;
+    prompts.push_back({.ids = ids_of(question, model->config())});
+    const auto completions = engine::generate(*model, prompts, sampling_of(question), tokenizer.get(), sink);
+    const engine::Completion& completion = completions.at(0).at(0);
+    Json answer = {{"ids", completion.ids}};
+    if (tokenizer) answer["text"] = tokenizer->decode(completion.ids, /*skip_special_tokens=*/true);
+    answer["finish_reason"] = name_of(completion.finish);
+    return answer;
+  };
+}
+
+Answer answer_encode(const InspectOptions& options) {
+  auto tokenizer = std::make_shared<text::Tokenizer>(text::Tokenizer::load(options.model_dir));
+  return [tokenizer](const Json& question) {
+    return Json{{"ids", tokenizer->encode(question.at("text").get<std::string>(),
+                                          question.value("add_special_tokens", true))}};
+  };
+}
+
+Answer answer_decode(const InspectOptions& options) {
+  auto tokenizer = std::make_shared<text::Tokenizer>(text::Tokenizer::load(options.model_dir));
+  return [tokenizer](const Json& question) {
+    return Json{{"text", tokenizer->decode(question.at("ids").get<std::vector<int64_t>>(),
+                                           question.value("skip_special_tokens", false))}};
+  };
+}
+
+Answer answer_render(const InspectOptions& options) {
+  auto chat_template =
+      std::make_shared<std::optional<text::ChatTemplate>>(text::ChatTemplate::load(options.model_dir));
+  if (!*chat_template)
+    throw Error(ErrorCode::not_found, options.model_dir.string() + " has no chat template");
+  return [chat_template](const Json& question) {
+    return Json{{"text", (*chat_template)
+                             ->render(question.at("messages"), question.value("add_generation_prompt", true),
+                                      question.value("tools", Json()), question.value("now", ""))}};
+  };
+}
+
+Answer answer_of(const InspectOptions& options) {
+  const std::map<std::string_view, Answer (*)(const InspectOptions&)> verbs = {
+      {"logits", answer_logits}, {"generate", answer_generate}, {"encode", answer_encode},
+      {"decode", answer_decode}, {"render", answer_render}};
+  const auto verb = verbs.find(options.verb);
+  if (verb == verbs.end())
+    throw Error(ErrorCode::invalid_argument,
+                "unknown verb \"" + options.verb +
+                    "\"; there are summary, logits, generate, encode, decode and render");
+  return verb->second(options);
+}
+
+Json answer_or_error(const Answer& answer, const std::string& line) {
+  try {
+    return answer(parse_json(line, "the question"));
+  } catch (const std::exception& error) {
+    return {{"error", error.what()}};
+  }
+}
+
+}  // namespace
+
+void inspect(const InspectOptions& options, std::istream& in, std::ostream& out) {
+  if (options.verb == "summary") {
+    out << dump_json(to_json(engine::check_model(options.model_dir))) << std::endl;
+    return;
+  }
+  const Answer answer = answer_of(options);
+  for (std::string line; std::getline(in, line);)
+    if (!line.empty()) out << dump_json(answer_or_error(answer, line)) << std::endl;
+}
+
+}  // namespace rft::worker

@@ -1,0 +1,175 @@
+#include "worker/iteration.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/error.h"
+#include "engine/ppo/permutation.h"
+#include "worker/checkpoints.h"
+#include "worker/evaluation.h"
+
+namespace rft::worker {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+engine::Episode episode_of(const Run& run, const ScoredCompletion& scored) {
+  engine::Episode episode;
+  episode.prompt_index = scored.example - run.data.train.data();
+  episode.sample = scored.sample;
+  episode.prompt_ids = scored.example->prompt_ids;
+  episode.completion_ids = scored.completion.ids;
+  episode.rollout_log_probs = scored.completion.log_probs;
+  episode.cut = scored.completion.finish == engine::FinishReason::length;
+  episode.score = scored.result.score.value();
+  return episode;
+}
+
+std::map<std::string, double> rollout_metrics(const std::vector<ScoredCompletion>& episodes) {
+  const auto count = static_cast<double>(episodes.size());
+  double sum = 0, squares = 0, length = 0, cut = 0;
+  std::map<std::string, double> metrics;
+  for (const ScoredCompletion& episode : episodes) {
+    const double score = episode.result.score.value();
+    sum += score;
+    squares += score * score;
+    length += static_cast<double>(episode.request.completion_tokens);
+    cut += episode.completion.finish == engine::FinishReason::length ? 1 : 0;
+    for (const auto& [name, value] : episode.result.sub_scores) metrics["rollout/" + name] += value / count;
+  }
+  metrics["rollout/score_mean"] = sum / count;
+  metrics["rollout/score_std"] = std::sqrt(std::max(0.0, squares / count - (sum / count) * (sum / count)));
+  metrics["rollout/completion_length"] = length / count;
+  metrics["rollout/cut_share"] = cut / count;
+  metrics["rollout/episodes"] = count;
+  return metrics;
+}
+
+void journal(Run& run, const std::vector<ScoredCompletion>& episodes,
+             const std::vector<float>& kl_to_reference) {
+  for (size_t i = 0; i < episodes.size(); ++i) {
+    Json line = {{"iteration", run.state.iteration},
+                 {"prompt_index", episodes[i].example - run.data.train.data()},
+                 {"sample", episodes[i].sample}};
+    line.update(to_json(episodes[i]));
+    line["kl_to_reference"] = kl_to_reference[i];
+    run.reporter.rollout(line);
+  }
+}
+
+}  // namespace
+
+Prompts next_prompts(const Run& run) {
+  const int64_t epoch = run.state.iteration / run.length.iterations_per_epoch;
+  const int64_t place = run.state.iteration % run.length.iterations_per_epoch;
+  const auto order = engine::permutation(static_cast<int64_t>(run.data.train.size()),
+                                         static_cast<uint64_t>(run.config.training.seed),
+                                         /*stream=*/static_cast<uint64_t>(epoch));
+  const size_t begin = static_cast<size_t>(place * run.length.prompts_per_iteration);
+  const size_t end = std::min(begin + static_cast<size_t>(run.length.prompts_per_iteration), order.size());
+  return {order.begin() + static_cast<ptrdiff_t>(begin), order.begin() + static_cast<ptrdiff_t>(end)};
+}
+
+Completions roll_out(Run& run, const Prompts& prompts) {
+  const int64_t iteration = run.state.iteration + 1;
+  run.reporter.set_position({iteration, run.length.num_iterations, run.length.epoch_of(iteration),
+                             run.config.training.epochs});
+  const config::RolloutConfig& rollout = run.config.rollout;
+  engine::SamplingOptions sampling;
+  sampling.temperature = rollout.temperature;
+  sampling.max_new_tokens = rollout.max_new_tokens;
+  sampling.stop = rollout.stop;
+  sampling.seed = static_cast<uint64_t>(run.config.training.seed);
+  sampling.iteration = static_cast<uint64_t>(iteration);
+
+  std::vector<engine::Prompt> batch;
+  for (const size_t index : prompts)
+    batch.push_back({.ids = run.data.train[index].prompt_ids,
+                     .num_samples = rollout.samples_per_prompt,
+                     .stream = index});
+  const auto start = Clock::now();
+  auto completions = engine::generate(*run.policy, batch, sampling, &run.tokenizer, run.reporter);
+  run.times.rollout_s = seconds_since(start);
+  return completions;
+}
+
+std::vector<ScoredCompletion> score(Run& run, const Prompts& prompts, Completions&& completions) {
+  std::vector<const Example*> examples;
+  for (const size_t index : prompts) examples.push_back(&run.data.train[index]);
+  const auto start = Clock::now();
+  auto episodes = run.scoring.describe(examples, std::move(completions));
+  const int64_t dropped = run.scoring.score_training(episodes, run.reporter);
+  run.times.score_s = seconds_since(start);
+  if (dropped > 0)
+    run.reporter.warn("episodes_dropped", fmt::format("the scorer failed on {} of {} episodes of iteration {}",
+                                                      dropped, dropped + static_cast<int64_t>(episodes.size()),
+                                                      run.state.iteration + 1));
+  if (episodes.empty()) throw Error(ErrorCode::plugin, "the scorer failed on every episode of an iteration");
+  return episodes;
+}
+
+void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
+  std::vector<engine::Episode> episodes;
+  double tokens = 0;
+  for (const ScoredCompletion& completion : scored) {
+    episodes.push_back(episode_of(run, completion));
+    tokens += static_cast<double>(completion.completion.ids.size());
+  }
+  const auto start = Clock::now();
+  engine::UpdateReport report = run.trainer.update(episodes, run.state.iteration, run.reporter);
+  const double update_s = seconds_since(start);
+  ++run.state.iteration;
+
+  journal(run, scored, report.kl_to_reference);
+  auto metrics = rollout_metrics(scored);
+  metrics.merge(report.metrics);
+  metrics["time/rollout_s"] = run.times.rollout_s;
+  metrics["time/score_s"] = run.times.score_s;
+  metrics["time/update_s"] = update_s;
+  metrics["throughput/rollout_tokens_per_s"] = tokens / run.times.rollout_s;
+  run.reporter.metrics(metrics);
+  run.reporter.log("info", fmt::format("iteration {}/{}: score {:.4f}, kl {:.4f}, {:.1f} tokens, {:.1f} s",
+                                       run.state.iteration, run.length.num_iterations,
+                                       metrics["rollout/score_mean"], metrics["objective/kl_to_reference"],
+                                       metrics["rollout/completion_length"],
+                                       run.times.rollout_s + run.times.score_s + update_s));
+}
+
+bool epoch_ended(const Run& run) {
+  return run.state.iteration / run.length.iterations_per_epoch > run.state.epoch_validated;
+}
+
+void validate_epoch(Run& run) {
+  RunState& state = run.state;
+  const Evaluation evaluation = evaluate(run, *run.policy, run.data.validation, "validation", "epoch");
+  ++state.epoch_validated;
+  // Checkpoint 0 is always there: a gain is one over the model that PPO began with.
+  const bool gained = evaluation.value > state.best().value;
+  keep_checkpoint(run, evaluation.value);
+  state.epochs_without_gain = gained ? 0 : state.epochs_without_gain + 1;
+  if (gained) state.results["validation"]["best"] = evaluation.values;
+  report_evaluation(run, "validation", "epoch", evaluation, gained);
+
+  const config::ValidationConfig& validation = run.config.validation;
+  if (!gained && validation.on_plateau == "halve_learning_rate") {
+    run.trainer.scale_learning_rate(0.5);
+    run.reporter.log("info", "no gain in this epoch: the learning rate is halved");
+  }
+  if (validation.patience > 0 && state.epochs_without_gain >= validation.patience) {
+    state.stopped_early = true;
+    run.reporter.log("info", fmt::format("no gain in {} epochs: stopping early", state.epochs_without_gain));
+  }
+}
+
+bool finished(const Run& run) {
+  return run.state.stopped_early || run.state.iteration >= run.length.num_iterations;
+}
+
+}  // namespace rft::worker

@@ -1,0 +1,22 @@
+// The names inside a job's folder, HOME/jobs/17-fraud/.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace rft::worker {
+
+struct JobFolder {
+  std::filesystem::path root;
+
+  std::filesystem::path plan() const { return root / "plan.toml"; }
+  std::filesystem::path data(const std::string& split) const { return root / "data" / (split + ".jsonl"); }
+  std::filesystem::path lock() const { return root / "attempt.lock"; }
+  std::filesystem::path scorer_log() const { return root / "scorer.log"; }
+  std::filesystem::path resume() const { return root / "resume"; }
+  std::filesystem::path checkpoints() const { return root / "checkpoints"; }
+  std::filesystem::path model() const { return root / "model"; }
+  std::filesystem::path summary() const { return root / "summary.json"; }
+};
+
+}  // namespace rft::worker

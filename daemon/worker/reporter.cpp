@@ -1,0 +1,103 @@
+#include "worker/reporter.h"
+
+#include <spdlog/fmt/chrono.h>
+#include <spdlog/fmt/fmt.h>
+
+#include <ctime>
+#include <iostream>
+
+namespace rft::worker {
+namespace {
+
+constexpr auto kProgressInterval = std::chrono::milliseconds(100);
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
+}  // namespace
+
+Reporter::Reporter(const std::filesystem::path& job_folder, DaemonLink* link,
+                   const std::atomic<bool>& stop_requested)
+    : link_(link),
+      stop_requested_(stop_requested),
+      log_(job_folder / "log.txt"),
+      metrics_(job_folder / "metrics.jsonl"),
+      rollouts_(job_folder / "rollouts.jsonl"),
+      validation_(job_folder / "validation.jsonl") {}
+
+void Reporter::restore(const FileLengths& lengths) {
+  metrics_.cut_to(lengths.metrics);
+  rollouts_.cut_to(lengths.rollouts);
+  validation_.cut_to(lengths.validation);
+}
+
+void Reporter::advance(std::string_view phase, int64_t done, int64_t total, std::string_view unit) {
+  const auto now = Clock::now();
+  const bool new_phase = phase != phase_ || done == 0;
+  if (new_phase) {
+    phase_ = phase;
+    phase_start_ = now;
+  }
+  if (!link_ || (!new_phase && done != total && now - last_progress_ < kProgressInterval)) return;
+  last_progress_ = now;
+  const double elapsed = seconds_since(phase_start_);
+  Json message = {{"type", "progress"},
+                  {"phase", phase},
+                  {"done", done},
+                  {"total", total},
+                  {"unit", unit},
+                  {"elapsed_s", elapsed},
+                  {"iteration", position_.iteration},
+                  {"num_iterations", position_.num_iterations},
+                  {"epoch", position_.epoch},
+                  {"num_epochs", position_.num_epochs}};
+  // The job's own end is foreseen from the iterations of this attempt, validations included.
+  const int64_t iterations_done = position_.iteration - first_iteration_;
+  if (position_.iteration > 0 && iterations_done > 0) {
+    const double per_iteration = seconds_since(first_iteration_start_) / static_cast<double>(iterations_done);
+    message["eta_s"] = per_iteration * static_cast<double>(position_.num_iterations - position_.iteration + 1);
+  }
+  send(message);
+}
+
+void Reporter::set_position(const RunPosition& position) {
+  if (position.iteration > 0 && first_iteration_ == 0) {
+    first_iteration_ = position.iteration;
+    first_iteration_start_ = Clock::now();
+  }
+  position_ = position;
+}
+
+void Reporter::log(const std::string& level, const std::string& message) {
+  const std::string line =
+      utc_now() + (level == "info" ? " " : level == "warning" ? " WARNING " : " ERROR ") + message;
+  log_.append_line(line);
+  if (!link_) std::cerr << line << std::endl;
+  send({{"type", "log"}, {"level", level}, {"message", message}});
+}
+
+void Reporter::warn(const std::string& name, const std::string& message) {
+  log("warning", name + ": " + message);
+  send({{"type", "warning"}, {"name", name}, {"message", message}});
+}
+
+void Reporter::metrics(const std::map<std::string, double>& values) {
+  Json line = {{"time", utc_now()}, {"iteration", position_.iteration}, {"epoch", position_.epoch}};
+  for (const auto& [name, value] : values) line[name] = value;
+  metrics_.append_line(dump_json(line));
+  send({{"type", "metrics"},
+        {"iteration", position_.iteration},
+        {"epoch", position_.epoch},
+        {"values", Json(values)}});
+}
+
+void Reporter::send(const Json& message) {
+  if (link_) link_->send(message);
+}
+
+FileLengths Reporter::sync() { return {metrics_.sync(), rollouts_.sync(), validation_.sync()}; }
+
+}  // namespace rft::worker

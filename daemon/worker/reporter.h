@@ -1,0 +1,81 @@
+// Everything a job says while it runs: its log, metrics and episodes go to files of its folder, its progress
+// and events to the daemon (when there is one) or to the terminal. It is the engine's ProgressSink.
+//
+// metrics.jsonl, rollouts.jsonl and validation.jsonl are part of the job's resumable state: their lengths are
+// saved with it and they are cut to them when it is restored. log.txt is not: what an attempt said before it
+// died is worth keeping. Used from the pipeline's thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "engine/progress_sink.h"
+#include "worker/daemon_link.h"
+
+namespace rft::worker {
+
+// Lengths in bytes of the files that the resumable state covers.
+struct FileLengths {
+  uint64_t metrics = 0;
+  uint64_t rollouts = 0;
+  uint64_t validation = 0;
+};
+
+// Where the run stands, told with each progress message. Iterations and epochs count from 1.
+struct RunPosition {
+  int64_t iteration = 0;
+  int64_t num_iterations = 0;
+  int64_t epoch = 0;
+  int64_t num_epochs = 0;
+};
+
+class Reporter : public engine::ProgressSink {
+ public:
+  // `link` may be null: then the log goes to stderr as well. `stop_requested` may be set from any thread or a
+  // signal handler. Both outlive the reporter.
+  Reporter(const std::filesystem::path& job_folder, DaemonLink* link, const std::atomic<bool>& stop_requested);
+
+  // Cuts the files to what a restored state covers.
+  void restore(const FileLengths& lengths);
+  void advance(std::string_view phase, int64_t done, int64_t total, std::string_view unit) override;
+  bool stop_requested() const override { return stop_requested_; }
+
+  void set_position(const RunPosition& position);
+  // `level` is info, warning or error.
+  void log(const std::string& level, const std::string& message);
+  // A named condition that a person should look at; it stays visible in the job's status.
+  void warn(const std::string& name, const std::string& message);
+  // One line of metrics.jsonl, and a metrics event.
+  void metrics(const std::map<std::string, double>& values);
+  void rollout(const Json& episode) { rollouts_.append_line(dump_json(episode)); }
+  void validated(const Json& episode) { validation_.append_line(dump_json(episode)); }
+  // A message of the worker stream as it is; nothing where there is no daemon.
+  void send(const Json& message);
+
+  // Makes the files durable and answers their lengths.
+  FileLengths sync();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  DaemonLink* link_;
+  const std::atomic<bool>& stop_requested_;
+  AppendFile log_;
+  AppendFile metrics_;
+  AppendFile rollouts_;
+  AppendFile validation_;
+  RunPosition position_;
+  std::string phase_;
+  Clock::time_point phase_start_;
+  Clock::time_point last_progress_;
+  Clock::time_point first_iteration_start_;
+  int64_t first_iteration_ = 0;  // of this attempt
+};
+
+}  // namespace rft::worker

@@ -1,0 +1,174 @@
+#include "worker/run.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+
+namespace rft::worker {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kWarmupState = "warmup";
+constexpr const char* kTrainerState = "trainer";
+
+engine::DecoderOptions decoder_options_of(const config::JobConfig& config, const RunOptions& options) {
+  return {.device = at::Device(options.device), .compute_dtype = engine::compute_dtype(config.model.dtype, options.device)};
+}
+
+engine::PpoOptions ppo_options_of(const config::JobConfig& config) {
+  const config::PpoConfig& ppo = config.ppo;
+  const config::TrainingConfig& training = config.training;
+  engine::PpoOptions options;
+  options.advantage_estimator = engine::advantage_estimator_from_string(ppo.advantage_estimator);
+  options.num_ppo_epochs = ppo.num_ppo_epochs;
+  options.minibatches = ppo.minibatches;
+  options.clip_range = ppo.clip_range;
+  options.clip_range_high = ppo.clip_range_high;
+  options.dual_clip = ppo.dual_clip;
+  options.value_clip_range = ppo.value_clip_range;
+  options.value_coef = ppo.value_coef;
+  options.entropy_coef = ppo.entropy_coef;
+  options.gamma = ppo.gamma;
+  options.gae_lambda = ppo.gae_lambda;
+  options.kl_coef = ppo.kl_coef;
+  options.kl_estimator = engine::kl_estimator_from_string(ppo.kl_estimator);
+  options.target_kl = ppo.target_kl;
+  options.missing_eos = engine::missing_eos_from_string(ppo.missing_eos);
+  options.eos_penalty = ppo.eos_penalty;
+  options.loss_normalisation = engine::loss_normalisation_from_string(ppo.loss_normalisation);
+  options.temperature = config.rollout.temperature;
+  options.max_new_tokens = config.rollout.max_new_tokens;
+  options.learning_rate = training.learning_rate;
+  options.schedule = engine::schedule_kind_from_string(training.schedule);
+  options.min_learning_rate_ratio = training.min_learning_rate_ratio;
+  options.warmup_iterations = training.warmup_iterations;
+  options.weight_decay = training.weight_decay;
+  options.max_grad_norm = training.max_grad_norm;
+  options.seed = static_cast<uint64_t>(training.seed);
+  return options;
+}
+
+RunLength run_length_of(const config::JobConfig& config, size_t num_prompts) {
+  RunLength length;
+  const auto prompts = static_cast<int64_t>(num_prompts);
+  length.prompts_per_iteration = std::min(config.rollout.prompts_per_iteration, prompts);
+  length.iterations_per_epoch = (prompts + length.prompts_per_iteration - 1) / length.prompts_per_iteration;
+  length.num_iterations = length.iterations_per_epoch * config.training.epochs;
+  return length;
+}
+
+Splits load_splits(const JobFolder& folder, const config::JobConfig& config, const text::Tokenizer& tokenizer,
+                   const std::optional<text::ChatTemplate>& chat_template) {
+  const engine::ModelConfig model = engine::read_model_config(config.resolved.model_path).config;
+  const PromptFormat format(tokenizer, chat_template ? &*chat_template : nullptr, config.data.system);
+  const int64_t longest = model.max_positions - config.rollout.max_new_tokens;
+  Splits splits;
+  splits.train = load_examples(folder.data("train"), format, longest);
+  splits.validation = load_examples(folder.data("validation"), format, longest);
+  if (fs::exists(folder.data("test"))) splits.test = load_examples(folder.data("test"), format, longest);
+  if (config.warmup.epochs > 0) {
+    const bool own_data = fs::exists(folder.data("warmup"));
+    splits.warmup = load_examples(folder.data(own_data ? "warmup" : "train"), format, longest);
+  }
+  return splits;
+}
+
+std::unique_ptr<engine::Warmup> make_warmup(const config::JobConfig& config, const Splits& data,
+                                            const text::Tokenizer& tokenizer,
+                                            const std::shared_ptr<engine::Decoder>& policy) {
+  if (config.warmup.epochs == 0) return nullptr;
+  const std::vector<int64_t>& ends = policy->config().eos_token_ids;
+  if (ends.empty())
+    throw Error(ErrorCode::unsupported,
+                "the model names no end-of-sequence token (eos_token_id in config.json), "
+                "which the warm-up teaches it to write");
+  std::vector<engine::WarmupExample> examples;
+  for (const Example& example : data.warmup) {
+    if (example.output.empty())
+      throw Error(ErrorCode::invalid_argument,
+                  "a warm-up record has no output: " + dump_json(example.record));
+    auto output_ids = tokenizer.encode(example.output, /*add_special_tokens=*/false);
+    output_ids.push_back(ends.front());
+    examples.push_back({example.prompt_ids, std::move(output_ids)});
+  }
+  engine::WarmupOptions options;
+  options.epochs = config.warmup.epochs;
+  options.batch_size = config.warmup.batch_size;
+  options.learning_rate = config.warmup.learning_rate;
+  options.prompt_loss = config.warmup.prompt_loss;
+  options.weight_decay = config.training.weight_decay;
+  options.max_grad_norm = config.training.max_grad_norm;
+  options.seed = static_cast<uint64_t>(config.training.seed);
+  return std::make_unique<engine::Warmup>(policy, std::move(examples), options);
+}
+
+plugins::ScorerOptions scorer_options_of(const config::JobConfig& config, const JobFolder& folder,
+                                         const RunOptions& options) {
+  plugins::ScorerOptions scorer;
+  scorer.host_program = options.host_program;
+  scorer.plugin_path = config.resolved.scorer_path;
+  scorer.kind = config.resolved.scorer_kind;
+  scorer.options = config.scorer.options;
+  scorer.timeout_s = config.scorer.timeout_s;
+  scorer.stderr_file = folder.scorer_log();
+  scorer.name = config.scorer.plugin;
+  scorer.skip_failures = config.scorer.on_error == "skip";
+  return scorer;
+}
+
+}  // namespace
+
+Run::Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_reporter)
+    : folder(job_folder),
+      config(config::parse_plan(folder.plan())),
+      reporter(job_reporter),
+      decoder_options(decoder_options_of(config, options)),
+      tokenizer(text::Tokenizer::load(config.resolved.model_path)),
+      chat_template(text::ChatTemplate::load(config.resolved.model_path)),
+      data(load_splits(folder, config, tokenizer, chat_template)),
+      length(run_length_of(config, data.train.size())),
+      policy(engine::Decoder::load(config.resolved.model_path, decoder_options)),
+      warmup(make_warmup(config, data, tokenizer, policy)),
+      trainer(policy, ppo_options_of(config), length.num_iterations),
+      scoring(config.scorer, scorer_options_of(config, folder, options), tokenizer, config.rollout.stop),
+      resume_points_(folder.resume()) {
+  restore();
+}
+
+void Run::restore() {
+  // Before PPO the tensors are the warm-up's, afterwards the trainer's.
+  const Restored restored = resume_points_.restore([this](const fs::path& point) {
+    if (fs::exists(point / kTrainerState))
+      trainer.load(point / kTrainerState);
+    else if (warmup != nullptr && fs::exists(point / kWarmupState))
+      warmup->load(point / kWarmupState);
+  });
+  for (const std::string& damaged : restored.damaged) reporter.warn("resume_point_damaged", damaged);
+  state = restored.state;
+  reporter.restore(state.lengths);
+  if (state.reference_frozen) warmup.reset();
+  if (state.iteration > 0 || (warmup != nullptr && warmup->steps_done() > 0))
+    reporter.log("info", fmt::format("resumed after iteration {}", state.iteration));
+}
+
+void Run::save_resume_point() {
+  state.lengths = reporter.sync();
+  resume_points_.write(state, [this](const fs::path& point) {
+    if (state.reference_frozen)
+      trainer.save(point / kTrainerState);
+    else if (warmup != nullptr)
+      warmup->save(point / kWarmupState);
+  });
+  last_resume_point_ = std::chrono::steady_clock::now();
+  reporter.send({{"type", "resume_point"}, {"iteration", state.iteration}});
+}
+
+bool Run::resume_point_due() const {
+  const std::chrono::duration<double> since = std::chrono::steady_clock::now() - last_resume_point_;
+  return since.count() >= config.checkpoint.resume_every_s;
+}
+
+}  // namespace rft::worker

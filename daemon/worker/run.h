@@ -1,0 +1,85 @@
+// The parts of one attempt of a job, put together once: configuration, model, text, data, scorer, trainer,
+// and the state that they resume from. pipeline.cpp tells what happens with them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/job_config.h"
+#include "engine/model/decoder.h"
+#include "engine/ppo/trainer.h"
+#include "engine/ppo/warmup.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+#include "worker/dataset.h"
+#include "worker/job_folder.h"
+#include "worker/reporter.h"
+#include "worker/run_state.h"
+#include "worker/scoring.h"
+
+namespace rft::worker {
+
+struct RunOptions {
+  std::filesystem::path host_program;  // rft-plugin-host
+  std::string device = "cpu";          // cpu | cuda
+};
+
+// The job's splits; the last two may be empty.
+struct Splits {
+  std::vector<Example> train, validation, test, warmup;
+};
+
+// How long the run is.
+struct RunLength {
+  int64_t prompts_per_iteration = 0;
+  int64_t iterations_per_epoch = 0;
+  int64_t num_iterations = 0;
+
+  // Both count from 1.
+  int64_t epoch_of(int64_t iteration) const { return (iteration - 1) / iterations_per_epoch + 1; }
+};
+
+// Wall times of the present iteration, in seconds.
+struct IterationTimes {
+  double rollout_s = 0;
+  double score_s = 0;
+};
+
+class Run {
+ public:
+  // Loads everything and restores the newest resume point. Throws rft::Error with what is wrong.
+  Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_reporter);
+
+  void save_resume_point();
+  // Whether `[checkpoint] resume_every_s` has passed since the last one.
+  bool resume_point_due() const;
+
+  const JobFolder folder;
+  const config::JobConfig config;
+  Reporter& reporter;
+  const engine::DecoderOptions decoder_options;
+  const text::Tokenizer tokenizer;
+  const std::optional<text::ChatTemplate> chat_template;
+  const Splits data;
+  const RunLength length;
+  const std::shared_ptr<engine::Decoder> policy;
+  std::unique_ptr<engine::Warmup> warmup;  // null without one, and once PPO has begun
+  engine::PpoTrainer trainer;
+  Scoring scoring;
+  RunState state;
+  IterationTimes times;
+
+ private:
+  void restore();
+
+  ResumePoints resume_points_;
+  std::chrono::steady_clock::time_point last_resume_point_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace rft::worker

@@ -1,0 +1,117 @@
+#include "worker/scoring.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "base/error.h"
+
+namespace rft::worker {
+namespace {
+
+constexpr size_t kEpisodesPerBatch = 128;  // what one deadline of the scorer covers
+
+std::string_view to_string(engine::FinishReason reason) {
+  switch (reason) {
+    case engine::FinishReason::eos: return "eos";
+    case engine::FinishReason::stop: return "stop";
+    case engine::FinishReason::length: return "length";
+  }
+  return "length";
+}
+
+std::vector<plugins::ScoreRequest> requests_of(std::span<const ScoredCompletion> episodes) {
+  std::vector<plugins::ScoreRequest> requests;
+  requests.reserve(episodes.size());
+  for (const ScoredCompletion& episode : episodes) requests.push_back(episode.request);
+  return requests;
+}
+
+}  // namespace
+
+Json to_json(const ScoredCompletion& scored) {
+  Json line = {{"prompt", scored.request.prompt}, {"completion", scored.request.completion}};
+  line["score"] = scored.result.score ? Json(*scored.result.score) : Json();
+  if (!scored.result.reason.empty()) line["reason"] = scored.result.reason;
+  if (!scored.result.valid) line["valid"] = false;
+  for (const auto& [name, value] : scored.result.sub_scores) line["sub_scores"][name] = value;
+  line["finish_reason"] = scored.request.finish_reason;
+  line["completion_tokens"] = scored.request.completion_tokens;
+  return line;
+}
+
+Scoring::Scoring(const config::ScorerConfig& config, plugins::ScorerOptions host,
+                 const text::Tokenizer& tokenizer, std::vector<std::string> stop)
+    : skip_failures_(config.on_error == "skip"),
+      host_(std::move(host)),
+      tokenizer_(tokenizer),
+      stop_(std::move(stop)) {}
+
+std::vector<ScoredCompletion> Scoring::describe(
+    const std::vector<const Example*>& examples,
+    std::vector<std::vector<engine::Completion>>&& completions) const {
+  std::vector<ScoredCompletion> described;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    for (size_t sample = 0; sample < completions[i].size(); ++sample) {
+      ScoredCompletion scored;
+      scored.example = examples[i];
+      scored.sample = static_cast<int64_t>(sample);
+      scored.completion = std::move(completions[i][sample]);
+      plugins::ScoreRequest& request = scored.request;
+      request.prompt = examples[i]->prompt;
+      request.completion = completion_text(scored.completion);
+      request.record_json = dump_json(examples[i]->record);
+      request.finish_reason = to_string(scored.completion.finish);
+      request.prompt_tokens = static_cast<int64_t>(examples[i]->prompt_ids.size());
+      request.completion_tokens = static_cast<int64_t>(scored.completion.ids.size());
+      request.generation_s = scored.completion.seconds;
+      described.push_back(std::move(scored));
+    }
+  }
+  return described;
+}
+
+int64_t Scoring::score_training(std::vector<ScoredCompletion>& episodes, engine::ProgressSink& sink) {
+  score(episodes, skip_failures_, sink);
+  return static_cast<int64_t>(
+      std::erase_if(episodes, [](const ScoredCompletion& episode) { return !episode.result.score; }));
+}
+
+std::map<std::string, double> Scoring::score_validation(std::vector<ScoredCompletion>& episodes,
+                                                        engine::ProgressSink& sink) {
+  score(episodes, /*skip_failures=*/false, sink);
+  std::vector<plugins::ScoreResult> results;
+  for (const ScoredCompletion& episode : episodes) results.push_back(episode.result);
+  return host_.summarize(requests_of(episodes), results).value_or(std::map<std::string, double>{});
+}
+
+void Scoring::score(std::vector<ScoredCompletion>& episodes, bool skip_failures, engine::ProgressSink& sink) {
+  const auto total = static_cast<int64_t>(episodes.size());
+  for (size_t begin = 0; begin < episodes.size(); begin += kEpisodesPerBatch) {
+    if (sink.stop_requested()) throw engine::Interrupted();
+    sink.advance("score", static_cast<int64_t>(begin), total, "episodes");
+    const std::span batch = std::span(episodes).subspan(begin, std::min(kEpisodesPerBatch, episodes.size() - begin));
+    try {
+      auto results = host_.score(requests_of(batch));
+      for (size_t i = 0; i < batch.size(); ++i) batch[i].result = std::move(results[i]);
+    } catch (const plugins::PluginError& error) {
+      if (!skip_failures) throw;
+      for (ScoredCompletion& episode : batch) episode.result.error = error.what();
+    }
+    for (const ScoredCompletion& episode : batch)
+      if (!episode.result.score && !skip_failures)
+        throw Error(ErrorCode::plugin, "the scorer failed on an episode: " + episode.result.error +
+                                           "; its record is " + episode.request.record_json);
+  }
+  sink.advance("score", total, total, "episodes");
+}
+
+std::string Scoring::completion_text(const engine::Completion& completion) const {
+  std::string text = tokenizer_.decode(completion.ids, /*skip_special_tokens=*/true);
+  if (completion.finish != engine::FinishReason::stop) return text;
+  size_t cut = std::string::npos;
+  for (const std::string& stop : stop_) cut = std::min(cut, text.find(stop));
+  return text.substr(0, cut);
+}
+
+}  // namespace rft::worker
