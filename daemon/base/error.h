@@ -13,13 +13,13 @@ namespace rft {
 enum class ErrorCode {
   invalid_argument,  // the user's input is wrong: a key, a path, a line of data
   not_found,
-  conflict,          // right in itself, but not in the present state
-  unsupported,       // well-formed, but not something this version can do
-  io,                // the operating system said no
-  plugin,            // a scorer or an adapter misbehaved
-  resource,          // not enough memory, disk, cores or GPUs
-  unavailable,       // the other side cannot be reached
-  internal,          // a bug
+  conflict,     // right in itself, but not in the present state
+  unsupported,  // well-formed, but not something this version can do
+  io,           // the operating system said no
+  plugin,       // a scorer or an adapter misbehaved
+  resource,     // not enough memory, disk, cores or GPUs
+  unavailable,  // the other side cannot be reached
+  internal,     // a bug
 };
 
 std::string_view to_string(ErrorCode code);

@@ -89,7 +89,8 @@ AppendFile::AppendFile(const fs::path& path)
 
 void AppendFile::cut_to(uint64_t length) {
   if (length_ <= length) return;
-  if (::ftruncate(fd_.get(), static_cast<off_t>(length)) != 0) throw_errno("cannot truncate " + path_.string());
+  if (::ftruncate(fd_.get(), static_cast<off_t>(length)) != 0)
+    throw_errno("cannot truncate " + path_.string());
   length_ = length;
 }
 

@@ -13,7 +13,8 @@ constexpr int kMaxDepth = 64;
 
 Json parse_json(std::string_view text, const std::string& what) {
   const auto depth_guard = [&](int depth, Json::parse_event_t event, Json&) {
-    const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+    const bool opens =
+        event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
     if (opens && depth >= kMaxDepth)
       throw Error(ErrorCode::invalid_argument,
                   what + ": nested deeper than " + std::to_string(kMaxDepth) + " levels");
@@ -29,9 +30,7 @@ Json parse_json(std::string_view text, const std::string& what) {
   }
 }
 
-std::string dump_json(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string dump_json(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 void for_each_json_line(const std::filesystem::path& file,
                         const std::function<void(Json&& record, size_t line_number)>& line) {

@@ -87,7 +87,8 @@ Subprocess::Subprocess(const ProcessOptions& options) {
   ChildPlan plan = plan_child(options);
   UniqueFd stderr_fd;
   if (!options.stderr_file.empty()) {
-    stderr_fd = UniqueFd(::open(options.stderr_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    stderr_fd =
+        UniqueFd(::open(options.stderr_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (!stderr_fd) throw_errno("cannot open " + options.stderr_file.string());
     plan.stderr_fd = stderr_fd.get();
   }
@@ -152,7 +153,8 @@ std::optional<ExitStatus> Subprocess::wait(int timeout_ms) {
   while (ready < 0 && errno == EINTR);
   if (ready <= 0) return std::nullopt;
   siginfo_t info{};
-  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0) throw_errno("cannot reap a process");
+  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0)
+    throw_errno("cannot reap a process");
   status_ = ExitStatus{};
   if (info.si_code == CLD_EXITED)
     status_->exit_code = info.si_status;

@@ -70,7 +70,8 @@ WorkerFinished run_to_end(const AttemptOptions& options, const JobFolder& folder
   } catch (const Error& error) {
     return failed(error.code(), error.what());
   } catch (const std::bad_alloc&) {
-    return failed(ErrorCode::resource, "out of memory; lower [rollout] prompts_per_iteration or samples_per_prompt");
+    return failed(ErrorCode::resource,
+                  "out of memory; lower [rollout] prompts_per_iteration or samples_per_prompt");
   } catch (const std::exception& error) {
     return failed(ErrorCode::internal, error.what());
   }

@@ -45,7 +45,8 @@ void keep_checkpoint(Run& run, double value) {
 void prune_checkpoints(Run& run) {
   if (!fs::exists(run.folder.checkpoints())) return;
   std::vector<std::string> named;
-  for (const CheckpointEntry& entry : run.state.checkpoints) named.push_back(checkpoint_name(entry.iteration));
+  for (const CheckpointEntry& entry : run.state.checkpoints)
+    named.push_back(checkpoint_name(entry.iteration));
   std::vector<fs::path> unnamed;
   for (const auto& entry : fs::directory_iterator(run.folder.checkpoints()))
     if (std::find(named.begin(), named.end(), entry.path().filename()) == named.end())

@@ -1,5 +1,5 @@
-// The best models so far, checkpoints/iteration-000120/, and the one that the job ends with, model/. Each is a
-// whole Hugging Face model directory; how to go on training is kept apart, in the resume points.
+// The best models so far, checkpoints/iteration-000120/, and the one that the job ends with, model/. Each is
+// a whole Hugging Face model directory; how to go on training is kept apart, in the resume points.
 #pragma once
 
 #include "worker/run.h"

@@ -63,7 +63,8 @@ void DaemonLink::await_welcome() {
   }
   const Json answer = parse_json(lines.front(), "the daemon's answer");
   if (answer.value("type", "") != "welcome")
-    throw Error(ErrorCode::conflict, "the daemon refused this worker: " + answer.value("reason", "no reason"));
+    throw Error(ErrorCode::conflict,
+                "the daemon refused this worker: " + answer.value("reason", "no reason"));
 }
 
 void DaemonLink::read_commands() {

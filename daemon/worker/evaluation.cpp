@@ -82,8 +82,8 @@ Evaluation evaluate(Run& run, const engine::Decoder& model, const std::vector<Ex
   return evaluation;
 }
 
-void report_evaluation(Run& run, const std::string& split, const std::string& stage, const Evaluation& evaluation,
-            bool best) {
+void report_evaluation(Run& run, const std::string& split, const std::string& stage,
+                       const Evaluation& evaluation, bool best) {
   run.reporter.send({{"type", "validation"},
                      {"stage", stage},
                      {"split", split},
@@ -113,7 +113,8 @@ void evaluate_exported_model(Run& run) {
   const std::string split = has_test ? "test" : "validation";
   if (run.state.has_result(split, "final")) return;
   const auto model = engine::Decoder::load(run.folder.model(), run.decoder_options);
-  const Evaluation evaluation = evaluate(run, *model, has_test ? run.data.test : run.data.validation, split, "final");
+  const Evaluation evaluation =
+      evaluate(run, *model, has_test ? run.data.test : run.data.validation, split, "final");
   remember(run, split, "final", evaluation);
   report_evaluation(run, split, "final", evaluation, /*best=*/true);
 }

@@ -68,7 +68,9 @@ engine::SamplingOptions sampling_of(const Json& question) {
 }
 
 std::string_view name_of(engine::FinishReason reason) {
-  return reason == engine::FinishReason::eos ? "eos" : reason == engine::FinishReason::stop ? "stop" : "length";
+  return reason == engine::FinishReason::eos    ? "eos"
+         : reason == engine::FinishReason::stop ? "stop"
+                                                : "length";
 }
 
 Answer answer_generate(const InspectOptions& options) {
@@ -117,9 +119,11 @@ Answer answer_render(const InspectOptions& options) {
 }
 
 Answer answer_of(const InspectOptions& options) {
-  const std::map<std::string_view, Answer (*)(const InspectOptions&)> verbs = {
-      {"logits", answer_logits}, {"generate", answer_generate}, {"encode", answer_encode},
-      {"decode", answer_decode}, {"render", answer_render}};
+  const std::map<std::string_view, Answer (*)(const InspectOptions&)> verbs = {{"logits", answer_logits},
+                                                                               {"generate", answer_generate},
+                                                                               {"encode", answer_encode},
+                                                                               {"decode", answer_decode},
+                                                                               {"render", answer_render}};
   const auto verb = verbs.find(options.verb);
   if (verb == verbs.end())
     throw Error(ErrorCode::invalid_argument,

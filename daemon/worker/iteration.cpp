@@ -79,8 +79,8 @@ Prompts next_prompts(const Run& run) {
 
 Completions roll_out(Run& run, const Prompts& prompts) {
   const int64_t iteration = run.state.iteration + 1;
-  run.reporter.set_position({iteration, run.length.num_iterations, run.length.epoch_of(iteration),
-                             run.config.training.epochs});
+  run.reporter.set_position(
+      {iteration, run.length.num_iterations, run.length.epoch_of(iteration), run.config.training.epochs});
   const config::RolloutConfig& rollout = run.config.rollout;
   engine::SamplingOptions sampling;
   sampling.temperature = rollout.temperature;
@@ -108,9 +108,9 @@ std::vector<ScoredCompletion> score(Run& run, const Prompts& prompts, Completion
   const int64_t dropped = run.scoring.score_training(episodes, run.reporter);
   run.times.score_s = seconds_since(start);
   if (dropped > 0)
-    run.reporter.warn("episodes_dropped", fmt::format("the scorer failed on {} of {} episodes of iteration {}",
-                                                      dropped, dropped + static_cast<int64_t>(episodes.size()),
-                                                      run.state.iteration + 1));
+    run.reporter.warn("episodes_dropped",
+                      fmt::format("the scorer failed on {} of {} episodes of iteration {}", dropped,
+                                  dropped + static_cast<int64_t>(episodes.size()), run.state.iteration + 1));
   if (episodes.empty()) throw Error(ErrorCode::plugin, "the scorer failed on every episode of an iteration");
   return episodes;
 }
@@ -135,11 +135,11 @@ void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
   metrics["time/update_s"] = update_s;
   metrics["throughput/rollout_tokens_per_s"] = tokens / run.times.rollout_s;
   run.reporter.metrics(metrics);
-  run.reporter.log("info", fmt::format("iteration {}/{}: score {:.4f}, kl {:.4f}, {:.1f} tokens, {:.1f} s",
-                                       run.state.iteration, run.length.num_iterations,
-                                       metrics["rollout/score_mean"], metrics["objective/kl_to_reference"],
-                                       metrics["rollout/completion_length"],
-                                       run.times.rollout_s + run.times.score_s + update_s));
+  run.reporter.log("info",
+                   fmt::format("iteration {}/{}: score {:.4f}, kl {:.4f}, {:.1f} tokens, {:.1f} s",
+                               run.state.iteration, run.length.num_iterations, metrics["rollout/score_mean"],
+                               metrics["objective/kl_to_reference"], metrics["rollout/completion_length"],
+                               run.times.rollout_s + run.times.score_s + update_s));
 }
 
 bool epoch_ended(const Run& run) {

@@ -14,24 +14,29 @@ using namespace rft::worker;
 CLI::App* add_train(CLI::App& app, AttemptOptions& options) {
   CLI::App* train = app.add_subcommand("train", "Run the job in a folder that holds plan.toml and data/");
   train->add_option("JOB_DIR", options.job_folder)->required()->check(CLI::ExistingDirectory);
-  train->add_option("--socket", options.socket, "The daemon's worker.sock; its token is in RFTD_WORKER_TOKEN");
+  train->add_option("--socket", options.socket,
+                    "The daemon's worker.sock; its token is in RFTD_WORKER_TOKEN");
   train->add_option("--attempt", options.attempt, "Number of this attempt")->check(CLI::PositiveNumber);
   train->add_option("--threads", options.threads, "Threads of the computation (default: all cores)")
       ->check(CLI::NonNegativeNumber);
   train->add_option("--device", options.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
   train->footer(
-      "Exit codes: 0 succeeded, or stopped with a resume point written; 1 failed; 75 another attempt is alive.");
+      "Exit codes: 0 succeeded, or stopped with a resume point written; 1 failed; 75 another attempt is "
+      "alive.");
   return train;
 }
 
 CLI::App* add_inspect(CLI::App& app, InspectOptions& options) {
   CLI::App* inspect = app.add_subcommand("inspect", "Answer questions about a model, one JSON object a line");
-  inspect->add_option("VERB", options.verb, "summary, logits, generate, encode, decode or render")->required();
+  inspect->add_option("VERB", options.verb, "summary, logits, generate, encode, decode or render")
+      ->required();
   inspect->add_option("MODEL_DIR", options.model_dir)->required()->check(CLI::ExistingDirectory);
   inspect->add_option("--dtype", options.dtype, "Of the computation")
       ->check(CLI::IsMember({"auto", "float32", "bfloat16"}))
       ->capture_default_str();
-  inspect->add_option("--device", options.device)->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
+  inspect->add_option("--device", options.device)
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
   inspect->footer("Example: echo '{\"ids\":[1,2,3]}' | rft-worker inspect logits models/tiny");
   return inspect;
 }

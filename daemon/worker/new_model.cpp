@@ -58,7 +58,8 @@ void make_model(const NewModelOptions& options) {
   if (options.recipe != "tiny")
     throw Error(ErrorCode::invalid_argument, "unknown recipe \"" + options.recipe + "\"; there is: tiny");
   if (fs::exists(options.out))
-    throw Error(ErrorCode::conflict, options.out.string() + " already exists; choose another name or remove it");
+    throw Error(ErrorCode::conflict,
+                options.out.string() + " already exists; choose another name or remove it");
   const std::vector<std::string> texts = texts_of(options.from);
 
   const fs::path parent = fs::absolute(options.out).parent_path();
@@ -68,7 +69,8 @@ void make_model(const NewModelOptions& options) {
   fs::remove_all(base);
   fs::remove_all(temporary);
   fs::create_directory(base);
-  text::train_bpe(texts, {.vocab_size = options.vocabulary, .eos_token = kEndOfText, .pad_token = kPad}, base);
+  text::train_bpe(texts, {.vocab_size = options.vocabulary, .eos_token = kEndOfText, .pad_token = kPad},
+                  base);
   const engine::ModelConfig config = config_of(options, text::Tokenizer::load(base));
   write_file_atomically(base / "config.json", engine::to_config_json(config).dump(2) + "\n");
   const auto model = engine::Decoder::random(config, options.seed, {});

@@ -58,7 +58,8 @@ void Reporter::advance(std::string_view phase, int64_t done, int64_t total, std:
   const int64_t iterations_done = position_.iteration - first_iteration_;
   if (position_.iteration > 0 && iterations_done > 0) {
     const double per_iteration = seconds_since(first_iteration_start_) / static_cast<double>(iterations_done);
-    message["eta_s"] = per_iteration * static_cast<double>(position_.num_iterations - position_.iteration + 1);
+    message["eta_s"] =
+        per_iteration * static_cast<double>(position_.num_iterations - position_.iteration + 1);
   }
   send(message);
 }
@@ -72,8 +73,11 @@ void Reporter::set_position(const RunPosition& position) {
 }
 
 void Reporter::log(const std::string& level, const std::string& message) {
-  const std::string line =
-      utc_now() + (level == "info" ? " " : level == "warning" ? " WARNING " : " ERROR ") + message;
+  const std::string line = utc_now() +
+                           (level == "info"      ? " "
+                            : level == "warning" ? " WARNING "
+                                                 : " ERROR ") +
+                           message;
   log_.append_line(line);
   if (!link_) std::cerr << line << std::endl;
   send({{"type", "log"}, {"level", level}, {"message", message}});

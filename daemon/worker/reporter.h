@@ -39,7 +39,8 @@ class Reporter : public engine::ProgressSink {
  public:
   // `link` may be null: then the log goes to stderr as well. `stop_requested` may be set from any thread or a
   // signal handler. Both outlive the reporter.
-  Reporter(const std::filesystem::path& job_folder, DaemonLink* link, const std::atomic<bool>& stop_requested);
+  Reporter(const std::filesystem::path& job_folder, DaemonLink* link,
+           const std::atomic<bool>& stop_requested);
 
   // Cuts the files to what a restored state covers.
   void restore(const FileLengths& lengths);

@@ -15,7 +15,8 @@ constexpr const char* kWarmupState = "warmup";
 constexpr const char* kTrainerState = "trainer";
 
 engine::DecoderOptions decoder_options_of(const config::JobConfig& config, const RunOptions& options) {
-  return {.device = at::Device(options.device), .compute_dtype = engine::compute_dtype(config.model.dtype, options.device)};
+  return {.device = at::Device(options.device),
+          .compute_dtype = engine::compute_dtype(config.model.dtype, options.device)};
 }
 
 engine::PpoOptions ppo_options_of(const config::JobConfig& config) {

@@ -24,10 +24,10 @@ struct CheckpointEntry {
 };
 
 struct RunState {
-  int64_t warmup_step = 0;      // supervised steps done
+  int64_t warmup_step = 0;        // supervised steps done
   bool reference_frozen = false;  // the warm-up is over, PPO has begun
-  int64_t iteration = 0;        // PPO iterations done
-  int64_t epoch_validated = 0;  // epochs done, their validation included
+  int64_t iteration = 0;          // PPO iterations done
+  int64_t epoch_validated = 0;    // epochs done, their validation included
   bool stopped_early = false;
   int64_t epochs_without_gain = 0;
   std::vector<CheckpointEntry> checkpoints;  // those kept, best first

@@ -13,9 +13,12 @@ constexpr size_t kEpisodesPerBatch = 128;  // what one deadline of the scorer co
 
 std::string_view to_string(engine::FinishReason reason) {
   switch (reason) {
-    case engine::FinishReason::eos: return "eos";
-    case engine::FinishReason::stop: return "stop";
-    case engine::FinishReason::length: return "length";
+    case engine::FinishReason::eos:
+      return "eos";
+    case engine::FinishReason::stop:
+      return "stop";
+    case engine::FinishReason::length:
+      return "length";
   }
   return "length";
 }
@@ -90,7 +93,8 @@ void Scoring::score(std::vector<ScoredCompletion>& episodes, bool skip_failures,
   for (size_t begin = 0; begin < episodes.size(); begin += kEpisodesPerBatch) {
     if (sink.stop_requested()) throw engine::Interrupted();
     sink.advance("score", static_cast<int64_t>(begin), total, "episodes");
-    const std::span batch = std::span(episodes).subspan(begin, std::min(kEpisodesPerBatch, episodes.size() - begin));
+    const std::span batch =
+        std::span(episodes).subspan(begin, std::min(kEpisodesPerBatch, episodes.size() - begin));
     try {
       auto results = host_.score(requests_of(batch));
       for (size_t i = 0; i < batch.size(); ++i) batch[i].result = std::move(results[i]);

@@ -9,8 +9,8 @@ namespace rft::worker {
 void warm_up(Run& run) {
   if (run.warmup == nullptr) return;
   const int64_t total = run.warmup->num_steps();
-  run.reporter.log("info", fmt::format("warm-up: {} supervised steps on {} records",
-                                       total, run.data.warmup.size()));
+  run.reporter.log("info",
+                   fmt::format("warm-up: {} supervised steps on {} records", total, run.data.warmup.size()));
   while (!run.warmup->done()) {
     if (run.reporter.stop_requested()) throw engine::Interrupted();
     const int64_t done = run.warmup->steps_done();
