@@ -1,0 +1,16 @@
+#include "control/control.h"
+
+namespace rft::control {
+
+Control::Control(boost::asio::io_context& loop, jobs::Jobs& jobs, Options options)
+    : publisher_(loop, zmq_, options.run_folder / "events.sock"),
+      context_{jobs,
+               publisher_,
+               options.home,
+               options.program_folder,
+               RFT_VERSION,
+               jobs::time_text(std::chrono::system_clock::now()),
+               std::move(options.plugin_rows)},
+      server_(loop, zmq_, options.run_folder / "control.sock", context_) {}
+
+}  // namespace rft::control

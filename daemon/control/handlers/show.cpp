@@ -1,0 +1,12 @@
+#include "control/handlers/handlers.h"
+
+namespace rft::control {
+
+void handle_show(Context& context, Call call) {
+  const std::string job = call.args().job();
+  Json result = {{"job", to_json(context.jobs.get(job))}};
+  if (call.args().flag("plan")) result["plan"] = context.jobs.plan(job);
+  call.reply(std::move(result));
+}
+
+}  // namespace rft::control

@@ -1,0 +1,41 @@
+// The events socket: an XPUB at run/events.sock. Publishing never waits: a subscriber that does not keep up
+// loses events, sees so in their numbers (protocol/event.h), and asks for a snapshot. What it can make the
+// daemon hold back for it is bounded: kMaxQueuedEvents of kMaxEventBytes.
+//
+// Used from the loop's thread only.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "control/socket_watch.h"
+
+namespace rft::control {
+
+constexpr int kMaxQueuedEvents = 1000;       // for each subscriber
+constexpr size_t kMaxEventBytes = 64 << 10;  // a larger event is published without its data
+
+class Publisher {
+ public:
+  // Binds `socket`, readable and writable for the daemon's user alone. Throws Error(io).
+  Publisher(boost::asio::io_context& loop, zmq::context_t& zmq, const std::filesystem::path& socket);
+
+  void publish(const std::string& topic, const Json& data);
+  // Names this start of the daemon.
+  const std::string& boot() const { return boot_; }
+  // {topic: number of its last event} of the topics that begin with `prefix`.
+  Json sequences(std::string_view prefix) const;
+
+ private:
+  void take_subscription();
+
+  zmq::socket_t socket_;
+  SocketWatch watch_;
+  std::string boot_;
+  std::map<std::string, uint64_t, std::less<>> sequences_;
+};
+
+}  // namespace rft::control
