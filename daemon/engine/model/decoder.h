@@ -1,0 +1,96 @@
+// A decoder-only transformer, driven by its configuration. It holds the float32 master weights that an
+// optimiser updates, and serves two users from the same weights: training, which runs whole sequences through
+// `hidden_states`, and rollouts, which `prefill` prompts and then `decode` one token of every row at a time.
+// Nothing has to be copied from one to the other; after a change of the weights, `weights_changed` drops what
+// was derived from them.
+//
+// Owned by shared_ptr because a trainer, a rollout and an export may hold one at the same time. Not
+// thread-safe: one caller at a time, also for the const functions (they fill caches).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/model/kv_cache.h"
+#include "engine/model/layer.h"
+#include "engine/model/model_config.h"
+#include "engine/model/named_tensor.h"
+#include "engine/model/rope.h"
+
+namespace rft::engine {
+
+struct DecoderOptions {
+  at::Device device = at::kCPU;
+  // Of the computation: float32 (the reference) or bfloat16. The master weights are float32 either way.
+  at::ScalarType compute_dtype = at::kFloat;
+};
+
+// What "auto" means on this device: bfloat16 where it is fast (a GPU, or a CPU with avx512_bf16), else
+// float32.
+at::ScalarType fast_compute_dtype(at::Device device);
+
+class Decoder {
+ public:
+  // Reads a Hugging Face model folder. Throws Error as read_model_config and load_weights do, and
+  // Error(unsupported) that names the first thing in it that the engine does not do.
+  static std::shared_ptr<Decoder> load(const std::filesystem::path& model_dir, const DecoderOptions& options);
+  // Random weights, a function of the seed alone.
+  static std::shared_ptr<Decoder> random(const ModelConfig& config, uint64_t seed,
+                                         const DecoderOptions& options);
+  Decoder(ModelConfig config, std::vector<NamedTensor> parameters, const DecoderOptions& options);
+  ~Decoder();
+
+  const ModelConfig& config() const { return config_; }
+  const DecoderOptions& options() const { return options_; }
+
+  // The float32 masters under their checkpoint keys, in a fixed order; a tied lm_head is absent. They require
+  // gradients; change them in place under NoGradGuard, then call weights_changed().
+  const std::vector<NamedTensor>& parameters() const { return parameters_; }
+  void weights_changed();
+
+  // ids (B, T) int64, right-padded with any valid id -> (B, T, H) after the final norm, in the compute dtype.
+  // Causal, position t of a row is position t of its sequence, so what stands after a row's end changes
+  // nothing before it. Differentiable unless gradients are off.
+  at::Tensor hidden_states(const at::Tensor& ids) const;
+  // hidden (..., H) -> (..., V) float32. Differentiable.
+  at::Tensor logits(const at::Tensor& hidden) const;
+
+  struct Prefill {
+    at::Tensor last_hidden;                // (B, H), of each row's last token, after the final norm
+    std::vector<at::Tensor> keys, values;  // per layer (B, K, T, D), for KvCache::fill_row
+  };
+  // ids (B, T) right-padded; lengths: B numbers in 1 .. T. Without gradients.
+  Prefill prefill(const at::Tensor& ids, std::span<const int64_t> lengths) const;
+
+  // One token of each of the rows 0 .. B−1 of `cache`: ids[b] stands at position positions[b] of row b, where
+  // its key and value are put. -> (B, H) after the final norm. Without gradients.
+  at::Tensor decode(std::span<const int64_t> ids, std::span<const int64_t> positions, KvCache& cache) const;
+
+  KvCache make_cache(int64_t num_rows, int64_t capacity) const;
+
+  // The same weights, copied, that require no gradients.
+  std::shared_ptr<Decoder> frozen_copy() const;
+
+  // Writes model.safetensors in `dir`, which exists, with the weights as `dtype`.
+  void save_weights(const std::filesystem::path& dir, at::ScalarType dtype = at::kFloat) const;
+
+ private:
+  // The weights by role in the compute dtype: shared copies, or, where gradients are on, casts that they flow
+  // through.
+  std::shared_ptr<const ModelWeights> weights() const;
+  const RopeTable& rope(int64_t num_positions) const;
+
+  ModelConfig config_;
+  DecoderOptions options_;
+  std::vector<NamedTensor> parameters_;
+  std::shared_ptr<const ModelWeights> masters_;           // the parameters themselves, by role
+  mutable std::shared_ptr<const ModelWeights> computed_;  // in the compute dtype, without gradients
+  mutable RopeTable rope_;                                // (P, D), grown as needed
+};
+
+}  // namespace rft::engine

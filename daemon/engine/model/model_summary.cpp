@@ -1,0 +1,110 @@
+#include "engine/model/model_summary.h"
+
+#include <map>
+#include <set>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "engine/model/safetensors.h"
+
+namespace rft::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text;
+  for (const int64_t extent : shape) text += (text.empty() ? "" : " x ") + std::to_string(extent);
+  return text;
+}
+
+std::string dtype_name(const std::string& stored) {
+  static const std::map<std::string, std::string> names = {
+      {"F32", "float32"}, {"BF16", "bfloat16"}, {"F16", "float16"}};
+  const auto name = names.find(stored);
+  return name == names.end() ? stored : name->second;
+}
+
+bool has_chat_template(const fs::path& dir) {
+  if (fs::exists(dir / "chat_template.jinja")) return true;
+  const fs::path file = dir / "tokenizer_config.json";
+  if (!fs::exists(file)) return false;
+  const Json config = parse_json(read_file(file), file.string());
+  return config.is_object() && config.contains("chat_template") && !config.at("chat_template").is_null();
+}
+
+}  // namespace
+
+bool is_ignored_weight(const ModelConfig& config, const std::string& name) {
+  return ends_with(name, ".rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
+}
+
+std::vector<std::string> check_weights(const ModelConfig& config, const std::vector<WeightFile>& files) {
+  std::vector<std::string> unsupported;
+  std::map<std::string, const StoredTensor*> stored;
+  for (const WeightFile& file : files) {
+    for (const StoredTensor& tensor : file.tensors) {
+      if (!stored.emplace(tensor.name, &tensor).second)
+        throw Error(ErrorCode::invalid_argument,
+                    file.path.string() + ": " + tensor.name + " is in two shards");
+    }
+  }
+  for (const WeightSpec& weight : expected_weights(config)) {
+    const auto found = stored.find(weight.name);
+    if (found == stored.end()) {
+      throw Error(ErrorCode::invalid_argument,
+                  "the weights hold no " + weight.name + ", which config.json asks for");
+    }
+    const StoredTensor& tensor = *found->second;
+    if (tensor.shape != weight.shape) {
+      throw Error(ErrorCode::invalid_argument, weight.name + " is " + shape_text(tensor.shape) +
+                                                   " where config.json asks for " + shape_text(weight.shape));
+    }
+    if (tensor.dtype != "F32" && tensor.dtype != "BF16" && tensor.dtype != "F16")
+      unsupported.push_back("a weight of dtype " + tensor.dtype + ": " + tensor.name);
+    stored.erase(found);
+  }
+  for (const auto& [name, tensor] : stored) {
+    if (!is_ignored_weight(config, name))
+      unsupported.push_back("a weight that config.json does not ask for: " + name);
+  }
+  return unsupported;
+}
+
+ModelSummary check_model(const fs::path& model_dir) {
+  ParsedModelConfig parsed = read_model_config(model_dir);
+  const ModelConfig& config = parsed.config;
+  ModelSummary summary{.dir = model_dir,
+                       .architecture = config.architecture,
+                       .num_layers = config.num_layers,
+                       .hidden_size = config.hidden_size,
+                       .vocab_size = config.vocab_size,
+                       .max_positions = config.max_positions,
+                       .eos_token_ids = config.eos_token_ids,
+                       .has_tokenizer = fs::exists(model_dir / "tokenizer.json"),
+                       .has_chat_template = has_chat_template(model_dir),
+                       .unsupported = std::move(parsed.unsupported)};
+  const std::vector<WeightFile> files = list_weight_files(model_dir);
+  std::set<std::string> dtypes;
+  for (const WeightFile& file : files) {
+    for (const StoredTensor& tensor : file.tensors) {
+      if (is_ignored_weight(config, tensor.name)) continue;
+      int64_t count = 1;
+      for (const int64_t extent : tensor.shape) count *= extent;
+      summary.num_parameters += count;
+      dtypes.insert(dtype_name(tensor.dtype));
+    }
+  }
+  summary.stored_dtype = dtypes.size() == 1 ? *dtypes.begin() : "mixed";
+  // A family that is unknown has weights of unknown names.
+  if (config.num_layers > 0) {
+    for (std::string& reason : check_weights(config, files)) summary.unsupported.push_back(std::move(reason));
+  }
+  return summary;
+}
+
+}  // namespace rft::engine

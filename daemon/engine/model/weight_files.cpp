@@ -1,0 +1,126 @@
+#include "engine/model/weight_files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/unique_fd.h"
+#include "engine/model/model_summary.h"
+#include "engine/model/safetensors.h"
+
+namespace rft::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct DtypeName {
+  at::ScalarType type;
+  const char* stored;
+};
+constexpr DtypeName kDtypes[] = {{at::kFloat, "F32"},  {at::kBFloat16, "BF16"}, {at::kHalf, "F16"},
+                                 {at::kDouble, "F64"}, {at::kLong, "I64"},      {at::kInt, "I32"},
+                                 {at::kByte, "U8"},    {at::kBool, "BOOL"}};
+
+std::optional<at::ScalarType> scalar_type(const std::string& stored) {
+  for (const DtypeName& dtype : kDtypes) {
+    if (stored == dtype.stored) return dtype.type;
+  }
+  return std::nullopt;
+}
+
+std::string stored_name(at::ScalarType type) {
+  for (const DtypeName& dtype : kDtypes) {
+    if (type == dtype.type) return dtype.stored;
+  }
+  throw Error(ErrorCode::internal, std::string("no safetensors dtype for ") + at::toString(type));
+}
+
+UniqueFd open_to_read(const fs::path& file) {
+  UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) throw_errno(file.string());
+  return fd;
+}
+
+// Read rather than mapped: a file that shrinks meanwhile is an error here, not a SIGBUS, and the bytes are
+// copied once either way.
+at::Tensor read_tensor(int fd, const fs::path& file, const StoredTensor& stored) {
+  const auto type = scalar_type(stored.dtype);
+  if (!type) throw Error(ErrorCode::unsupported, file.string() + ": " + stored.name + " is " + stored.dtype);
+  at::Tensor tensor = at::empty(stored.shape, *type);
+  char* out = static_cast<char*>(tensor.data_ptr());
+  for (uint64_t done = 0; done < stored.num_bytes;) {
+    const ssize_t got =
+        ::pread(fd, out + done, stored.num_bytes - done, static_cast<off_t>(stored.begin + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_errno(file.string());
+    if (got == 0) throw Error(ErrorCode::io, file.string() + " became shorter while it was read");
+    done += static_cast<uint64_t>(got);
+  }
+  return tensor;
+}
+
+void write_all(int fd, const fs::path& file, const char* bytes, size_t size) {
+  while (size > 0) {
+    const ssize_t written = ::write(fd, bytes, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw_errno(file.string());
+    bytes += written;
+    size -= static_cast<size_t>(written);
+  }
+}
+
+}  // namespace
+
+std::vector<NamedTensor> read_tensors(const fs::path& file) {
+  const std::vector<StoredTensor> header = read_safetensors_header(file);
+  const UniqueFd fd = open_to_read(file);
+  std::vector<NamedTensor> tensors;
+  for (const StoredTensor& stored : header)
+    tensors.push_back({stored.name, read_tensor(fd.get(), file, stored)});
+  return tensors;
+}
+
+void write_tensors(const fs::path& file, std::span<const NamedTensor> tensors) {
+  std::vector<StoredTensor> stored;
+  for (const NamedTensor& named : tensors)
+    stored.push_back({named.name, stored_name(named.tensor.scalar_type()), named.tensor.sizes().vec()});
+  const std::string header = make_safetensors_header(stored);
+
+  const fs::path temporary = file.string() + ".tmp";
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (fd.get() < 0) throw_errno(temporary.string());
+  write_all(fd.get(), temporary, header.data(), header.size());
+  for (const NamedTensor& named : tensors) {
+    const at::Tensor bytes = named.tensor.detach().cpu().contiguous();
+    write_all(fd.get(), temporary, static_cast<const char*>(bytes.data_ptr()), bytes.nbytes());
+  }
+  if (::fsync(fd.get()) != 0) throw_errno(temporary.string());
+  fs::rename(temporary, file);
+  sync_folder(file.parent_path());
+}
+
+std::vector<NamedTensor> load_weights(const ModelConfig& config, const fs::path& model_dir,
+                                      at::Device device) {
+  const std::vector<WeightFile> files = list_weight_files(model_dir);
+  if (const auto unsupported = check_weights(config, files); !unsupported.empty())
+    throw Error(ErrorCode::unsupported, model_dir.string() + ": " + unsupported.front());
+  std::map<std::string, at::Tensor> by_name;
+  for (const WeightFile& file : files) {
+    const UniqueFd fd = open_to_read(file.path);
+    for (const StoredTensor& stored : file.tensors) {
+      if (is_ignored_weight(config, stored.name)) continue;
+      by_name[stored.name] = read_tensor(fd.get(), file.path, stored).to(device, at::kFloat);
+    }
+  }
+  std::vector<NamedTensor> weights;
+  for (const WeightSpec& spec : expected_weights(config))
+    weights.push_back({spec.name, by_name.at(spec.name)});
+  return weights;
+}
+
+}  // namespace rft::engine

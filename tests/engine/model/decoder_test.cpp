@@ -1,0 +1,120 @@
+#include "engine/model/decoder.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/support/tiny_model.h"
+
+namespace rft::engine {
+namespace {
+
+at::Tensor ids_tensor(const std::vector<int64_t>& ids) { return at::tensor(ids, at::kLong).unsqueeze(0); }
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+TEST(Decoder, WhatStandsAfterARowsEndChangesNothingBeforeIt) {
+  const auto decoder = tiny_decoder();
+  const at::NoGradGuard no_grad;
+  const auto ids = some_ids(9, 1);
+  auto padded = ids;
+  padded.insert(padded.end(), {0, 5, 17});
+  const at::Tensor alone = decoder->hidden_states(ids_tensor(ids));
+  const at::Tensor beside = decoder->hidden_states(ids_tensor(padded)).narrow(1, 0, 9);
+  EXPECT_LT(largest_difference(alone, beside), 1e-5);
+}
+
+TEST(Decoder, PrefillAndStepsGiveTheHiddenStatesOfTheWholeSequence) {
+  const auto decoder = tiny_decoder();
+  const at::NoGradGuard no_grad;
+  const std::vector<std::vector<int64_t>> rows = {some_ids(20, 2), some_ids(20, 3), some_ids(20, 4)};
+  const std::vector<int64_t> lengths = {7, 12, 3};
+  at::Tensor prompts = at::zeros({3, 12}, at::kLong);
+  for (int64_t b = 0; b < 3; ++b)
+    for (int64_t t = 0; t < lengths[b]; ++t) prompts[b][t] = rows[b][t];
+  const Decoder::Prefill prefill = decoder->prefill(prompts, lengths);
+  KvCache cache = decoder->make_cache(3, 32);
+  for (int64_t b = 0; b < 3; ++b) {
+    std::vector<at::Tensor> keys, values;
+    for (size_t layer = 0; layer < prefill.keys.size(); ++layer) {
+      keys.push_back(prefill.keys[layer][b]);
+      values.push_back(prefill.values[layer][b]);
+    }
+    cache.fill_row(b, keys, values, lengths[b]);
+  }
+  for (int64_t step = 0; step < 8; ++step) {
+    std::vector<int64_t> ids, positions;
+    for (int64_t b = 0; b < 3; ++b) {
+      positions.push_back(lengths[b] + step);
+      ids.push_back(rows[b][positions.back()]);
+    }
+    const at::Tensor hidden = decoder->decode(ids, positions, cache);
+    for (int64_t b = 0; b < 3; ++b) {
+      const at::Tensor whole = decoder->hidden_states(ids_tensor(rows[b]));
+      EXPECT_LT(largest_difference(prefill.last_hidden[b], whole[0][lengths[b] - 1]), 2e-5);
+      EXPECT_LT(largest_difference(hidden[b], whole[0][positions[b]]), 2e-5)
+          << "row " << b << " step " << step;
+    }
+  }
+}
+
+TEST(Decoder, GradientsReachEveryParameter) {
+  for (const at::ScalarType compute : {at::kFloat, at::kBFloat16}) {
+    const auto decoder = tiny_decoder(7, compute);
+    const at::Tensor hidden = decoder->hidden_states(ids_tensor(some_ids(11, 5)));
+    at::log_softmax(decoder->logits(hidden), -1).select(-1, 3).sum().backward();
+    for (const NamedTensor& parameter : decoder->parameters()) {
+      ASSERT_TRUE(parameter.tensor.grad().defined()) << parameter.name;
+      EXPECT_EQ(parameter.tensor.grad().scalar_type(), at::kFloat) << parameter.name;
+      // A constant added to all keys moves no attention weight.
+      if (parameter.name.find("k_proj.bias") != std::string::npos) continue;
+      EXPECT_GT(parameter.tensor.grad().abs().max().item<double>(), 1e-4) << parameter.name;
+    }
+  }
+}
+
+TEST(Decoder, Bfloat16FollowsFloat32) {
+  const auto reference = tiny_decoder(), fast = tiny_decoder(7, at::kBFloat16);
+  const at::NoGradGuard no_grad;
+  const at::Tensor ids = ids_tensor(some_ids(16, 6));
+  const at::Tensor expected = reference->logits(reference->hidden_states(ids));
+  const at::Tensor actual = fast->logits(fast->hidden_states(ids));
+  EXPECT_EQ(actual.scalar_type(), at::kFloat);
+  EXPECT_LT(largest_difference(expected, actual), 0.1 * expected.std().item<double>());
+}
+
+TEST(Decoder, AFrozenCopyKeepsItsWeights) {
+  const auto policy = tiny_decoder();
+  const auto reference = policy->frozen_copy();
+  const at::NoGradGuard no_grad;
+  const at::Tensor ids = ids_tensor(some_ids(8, 7));
+  const at::Tensor before = policy->hidden_states(ids);
+  for (const NamedTensor& parameter : policy->parameters()) at::Tensor(parameter.tensor).mul_(1.5);
+  policy->weights_changed();
+  EXPECT_EQ(largest_difference(reference->hidden_states(ids), before), 0);
+  EXPECT_GT(largest_difference(policy->hidden_states(ids), before), 1e-2);
+  for (const NamedTensor& parameter : reference->parameters()) EXPECT_FALSE(parameter.tensor.requires_grad());
+}
+
+TEST(Decoder, ChangedWeightsReachTheBfloat16Copies) {
+  const auto decoder = tiny_decoder(7, at::kBFloat16);
+  const at::NoGradGuard no_grad;
+  const at::Tensor ids = ids_tensor(some_ids(8, 7));
+  const at::Tensor before = decoder->hidden_states(ids);
+  for (const NamedTensor& parameter : decoder->parameters()) at::Tensor(parameter.tensor).mul_(1.5);
+  decoder->weights_changed();
+  EXPECT_GT(largest_difference(decoder->hidden_states(ids).to(at::kFloat), before.to(at::kFloat)), 1e-2);
+}
+
+TEST(Decoder, RandomWeightsAreAFunctionOfTheSeed) {
+  const auto a = Decoder::random(tiny_config(), 3, {}), b = Decoder::random(tiny_config(), 3, {});
+  const auto c = Decoder::random(tiny_config(), 4, {});
+  const at::NoGradGuard no_grad;
+  EXPECT_TRUE(a->parameters()[0].tensor.equal(b->parameters()[0].tensor));
+  EXPECT_FALSE(a->parameters()[0].tensor.equal(c->parameters()[0].tensor));
+  EXPECT_NEAR(a->parameters()[0].tensor.std().item<double>(), 0.2, 0.01);
+  EXPECT_NEAR(a->parameters()[0].tensor.mean().item<double>(), 0.0, 0.02);
+}
+
+}  // namespace
+}  // namespace rft::engine
