@@ -35,7 +35,7 @@ ChildPlan plan_child(const ProcessOptions& options) {
   for (const auto& arg : options.argv) plan.argv.push_back(const_cast<char*>(arg.c_str()));
   plan.argv.push_back(nullptr);
   std::map<std::string, std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
+  for (char** entry = environ; options.inherit_environment && *entry != nullptr; ++entry) {
     const std::string text = *entry;
     if (const auto equals = text.find('='); equals != std::string::npos)
       environment[text.substr(0, equals)] = text.substr(equals + 1);

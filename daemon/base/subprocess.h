@@ -19,6 +19,7 @@ namespace rft {
 struct ProcessOptions {
   std::vector<std::string> argv;  // argv[0] is the program's path; no search in PATH
   std::vector<std::pair<std::string, std::string>> environment;  // added to (or put over) the parent's
+  bool inherit_environment = true;                               // false: `environment` is all of it
   std::filesystem::path working_directory;                       // empty: the parent's
   std::vector<std::pair<int, int>> descriptors;  // {parent's, child's number}; all others are closed on exec
   std::filesystem::path stderr_file;             // appended to; empty: the parent's stderr

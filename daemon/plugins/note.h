@@ -23,6 +23,11 @@ PluginNote read_note(const std::filesystem::path& shared_object);
 // major, and a minor no newer than ours. The text names both versions.
 void require_loadable_abi(const PluginNote& note, const std::filesystem::path& shared_object);
 
+// What a plugin's file is, by its bytes and name: "shared_object" (an ELF shared object with a note, or any
+// *.so), "python" (*.py) or "command" (anything else that its owner may execute). Throws
+// PluginError(not_loadable) for anything else.
+std::string detect_implementation(const std::filesystem::path& file);
+
 // Whether `name` can be a plugin's name: [a-z0-9][a-z0-9_-]*, at most 63 characters.
 bool is_plugin_name(const std::string& name);
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -30,6 +31,7 @@ struct PluginRow {
   std::string origin;   // shipped | home
   std::string state;    // ready | settling | refused | overridden
   std::string reason;   // for settling, refused and overridden
+  bool operator==(const PluginRow&) const = default;
 };
 
 // What a job runs.
@@ -65,19 +67,39 @@ class Registry {
                          const std::string& kind) const;
 
  private:
-  struct Identity;
-  struct Seen;
-  void scan_shipped();
-  void scan_dropped(std::map<std::filesystem::path, Seen>& seen);
-  void rebuild_rows();
+  // What tells one state of a file from another without reading it.
+  struct Identity {
+    uint64_t device = 0, inode = 0, size = 0;
+    int64_t modified_ns = 0, changed_ns = 0;
+    bool operator==(const Identity&) const = default;
+  };
+  // A file in the dropped folder, as last seen.
+  struct Dropped {
+    Identity identity;
+    std::chrono::steady_clock::time_point since;  // unchanged
+    std::optional<ResolvedPlugin> plugin;         // once it has settled and is accepted
+    std::string refusal;                          // or why it is not
+    bool settled = false;
+  };
 
-  std::filesystem::path shipped_;
-  std::filesystem::path dropped_;
+  static Identity identify(const std::filesystem::path& file);
+  void scan_shipped();
+  void settle_what_is_old();
+  void look_at(const std::filesystem::path& file);
+  void settle(const std::filesystem::path& file, Dropped& dropped);
+  ResolvedPlugin accept(const std::filesystem::path& file) const;
+  bool rebuild_rows();
+  ResolvedPlugin resolve_file(const std::string& path, const std::filesystem::path& job_folder,
+                              const std::string& kind) const;
+
+  std::filesystem::path shipped_folder_;
+  std::filesystem::path dropped_folder_;
   double settle_s_;
   PinStore store_;
-  std::map<std::filesystem::path, Seen> seen_;
+  std::map<std::string, ResolvedPlugin> shipped_;  // by name
+  std::map<std::filesystem::path, Dropped> dropped_;
+  std::map<std::string, ResolvedPlugin> ready_;  // what names mean now
   std::vector<PluginRow> rows_;
-  std::map<std::string, ResolvedPlugin> ready_;
 };
 
 // The plugins shipped with the running program: ../plugins beside it in a build tree, ../lib/rftd/plugins

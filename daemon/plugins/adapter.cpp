@@ -1,0 +1,99 @@
+#include "plugins/adapter.h"
+
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "plugins/host_process.h"
+
+namespace rft::plugins {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr size_t kMaxLinesPerFrame = 256;
+constexpr size_t kMaxBytesPerFrame = size_t{8} << 20;
+
+// Lines on their way through the adapter.
+struct Portion {
+  std::vector<Json> records;
+  std::vector<std::string> texts;
+  std::vector<size_t> line_numbers;
+  size_t bytes = 0;
+
+  void add(Json&& record, size_t line_number) {
+    texts.push_back(dump_json(record));
+    bytes += texts.back().size();
+    records.push_back(std::move(record));
+    line_numbers.push_back(line_number);
+  }
+  bool full() const { return records.size() >= kMaxLinesPerFrame || bytes >= kMaxBytesPerFrame; }
+};
+
+// The messages that an adapter answered: its own fault if they are no such thing.
+Json parse_messages(const std::string& text, const HostProcess& host, const std::string& where) {
+  const auto refuse = [&](const std::string& what) {
+    throw PluginError(PluginFailure::protocol, host.title() + ": for " + where + " it answered " + what);
+  };
+  Json messages;
+  try {
+    messages = parse_json(text, "messages");
+  } catch (const Error& error) {
+    refuse(error.what());
+  }
+  if (!messages.is_array() || messages.empty()) refuse("messages that are no list");
+  for (const auto& message : messages)
+    if (!message.is_object() || !message.contains("role")) refuse("a message without a role");
+  return messages;
+}
+
+std::string canonical_line(wire::Conversion& conversion, Json&& record, const HostProcess& host,
+                           const std::string& where) {
+  Json line;
+  if (conversion.is_messages)
+    line["prompt"] = parse_messages(conversion.prompt, host, where);
+  else
+    line["prompt"] = std::move(conversion.prompt);
+  if (conversion.output) line["output"] = std::move(*conversion.output);
+  line["record"] = std::move(record);
+  return dump_json(line);
+}
+
+// Hands a portion to the adapter and appends what comes back to `lines`.
+void convert_portion(HostProcess& host, const AdapterOptions& options, const fs::path& input,
+                     Portion& portion, std::string& lines) {
+  if (portion.records.empty()) return;
+  const std::string doing = "converting " + input.string();
+  const std::string body =
+      host.ask(wire::encode_convert(portion.texts), wire::FrameType::converted, options.timeout_s, doing);
+  auto conversions = wire::decode_converted(body);
+  if (conversions.size() != portion.records.size())
+    throw PluginError(PluginFailure::protocol,
+                      host.title() + ": its process answered for another number of lines");
+  for (size_t i = 0; i < conversions.size(); ++i) {
+    const std::string where = input.string() + ":" + std::to_string(portion.line_numbers[i]);
+    if (conversions[i].refusal)
+      throw Error(ErrorCode::invalid_argument, where + ": " + *conversions[i].refusal);
+    lines += canonical_line(conversions[i], std::move(portion.records[i]), host, where);
+    lines += '\n';
+  }
+  portion = Portion{};
+}
+
+}  // namespace
+
+size_t convert_dataset(const AdapterOptions& options, const fs::path& input, const fs::path& output) {
+  HostProcess host(options, "dataset-adapter");
+  Portion portion;
+  std::string lines;
+  size_t num_records = 0;
+  for_each_json_line(input, [&](Json&& record, size_t line_number) {
+    portion.add(std::move(record), line_number);
+    ++num_records;
+    if (portion.full()) convert_portion(host, options, input, portion, lines);
+  });
+  convert_portion(host, options, input, portion, lines);
+  write_file_atomically(output, lines);
+  return num_records;
+}
+
+}  // namespace rft::plugins

@@ -1,0 +1,13 @@
+// What rft-plugin-host takes away from itself before the first instruction of a plugin runs; children inherit
+// it. See isolation.h for what surrounds it.
+#pragma once
+
+#include "plugins/wire.h"
+
+namespace rft::plugins::host {
+
+// Limits (no core files, private memory), no new privileges, and the system call filter where the kernel has
+// one. Denied calls answer EPERM, so that a plugin that tries reports a plain error. Throws Error(io).
+void confine(const wire::Open& open);
+
+}  // namespace rft::plugins::host

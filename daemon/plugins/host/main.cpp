@@ -1,0 +1,162 @@
+// rft-plugin-host: runs one plugin in a process of its own. `serve` is what the daemon and its workers start;
+// the other verbs are for plugin authors and for rftctl, print JSON, and need no daemon. Each of them runs
+// the plugin in a `serve` of its own, exactly as a job would.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <string>
+
+#include "base/json.h"
+#include "plugins/adapter.h"
+#include "plugins/host/serve.h"
+#include "plugins/host_process.h"
+#include "plugins/isolation.h"
+#include "plugins/note.h"
+#include "plugins/scorer_host.h"
+
+namespace rft::plugins::host {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kFailed = 1;
+
+struct Arguments {
+  fs::path plugin;
+  std::string options = "{}";
+  double timeout_s = 10;
+  fs::path input, output;
+};
+
+void print(const Json& json) { std::cout << dump_json(json) << "\n" << std::flush; }
+
+HostOptions host_options(const Arguments& arguments) {
+  HostOptions options;
+  options.host_program = host_program_beside_executable();
+  options.plugin_path = fs::canonical(arguments.plugin);
+  options.kind = detect_implementation(options.plugin_path);
+  options.options = parse_json(arguments.options, "--options");
+  options.timeout_s = arguments.timeout_s;
+  options.work_dir = options.plugin_path.parent_path();
+  return options;
+}
+
+// What a plugin is, and whether it loads here.
+int check(const Arguments& arguments) {
+  const HostOptions options = host_options(arguments);
+  Json row{{"file", options.plugin_path.string()}, {"implementation", options.kind}};
+  std::string role = "scorer";
+  if (options.kind == "shared_object") {
+    const PluginNote note = read_note(options.plugin_path);
+    role = note.kind;
+    row["abi"] = std::to_string(note.abi_major) + "." + std::to_string(note.abi_minor);
+  }
+  const HostProcess host(options, role);
+  row["kind"] = role;
+  row["name"] = host.plugin().name;
+  row["version"] = host.plugin().version;
+  row["summary"] = host.plugin().has_summary;
+  print(row);
+  return 0;
+}
+
+ScoreRequest request_from(const Json& episode, size_t line) {
+  const std::string where = "stdin:" + std::to_string(line);
+  if (!episode.is_object() || !episode.contains("completion") || !episode["completion"].is_string())
+    throw Error(ErrorCode::invalid_argument, where + ": an episode needs a \"completion\" that is a string");
+  const Json prompt = episode.value("prompt", Json(""));
+  ScoreRequest request;
+  request.prompt = prompt.is_string() ? prompt.get<std::string>() : dump_json(prompt);
+  request.completion = episode["completion"].get<std::string>();
+  request.record_json = dump_json(episode.value("record", Json::object()));
+  request.finish_reason = episode.value("finish_reason", std::string("eos"));
+  request.prompt_tokens = episode.value("prompt_tokens", int64_t{0});
+  request.completion_tokens = episode.value("completion_tokens", int64_t{0});
+  request.generation_s = episode.value("generation_s", 0.0);
+  return request;
+}
+
+Json to_json(const ScoreResult& result) {
+  Json line;
+  if (result.score)
+    line["score"] = *result.score;
+  else
+    line["error"] = result.error;
+  line["valid"] = result.valid;
+  if (!result.reason.empty()) line["reason"] = result.reason;
+  for (const auto& [name, value] : result.sub_scores) line["sub_scores"][name] = value;
+  return line;
+}
+
+// Episodes on stdin as one batch, a result a line on stdout, then the summary if the scorer has one.
+int score(const Arguments& arguments) {
+  ScorerOptions options;
+  static_cast<HostOptions&>(options) = host_options(arguments);
+  options.skip_failures = true;
+  std::vector<ScoreRequest> requests;
+  std::string text;
+  for (size_t line = 1; std::getline(std::cin, text); ++line)
+    if (!text.empty())
+      requests.push_back(request_from(parse_json(text, "stdin:" + std::to_string(line)), line));
+  ScorerHost scorer(options);
+  const auto results = scorer.score(requests);
+  for (const auto& result : results) print(to_json(result));
+  if (const auto numbers = scorer.summarize(requests, results)) print({{"summary", *numbers}});
+  return 0;
+}
+
+int convert(const Arguments& arguments) {
+  const size_t num_records = convert_dataset(host_options(arguments), arguments.input, arguments.output);
+  print({{"records", num_records}});
+  return 0;
+}
+
+int report(const std::function<int()>& verb) {
+  Json error;
+  try {
+    return verb();
+  } catch (const PluginError& failure) {
+    error = {{"code", "plugin"}, {"failure", to_string(failure.kind())}, {"message", failure.what()}};
+  } catch (const Error& failure) {
+    error = {{"code", to_string(failure.code())}, {"message", failure.what()}};
+  } catch (const std::exception& failure) {
+    error = {{"code", "io"}, {"message", failure.what()}};
+  }
+  print({{"error", error}});
+  return kFailed;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Runs one rftd plugin in a process of its own.");
+  app.require_subcommand(1);
+  Arguments arguments;
+  int result = 0;
+  const auto add = [&](const char* name, const char* what, int (*verb)(const Arguments&)) {
+    CLI::App* command = app.add_subcommand(name, what);
+    command->add_option("plugin", arguments.plugin, "A .so, a .py or an executable")->required();
+    command->add_option("--options", arguments.options, "The plugin's options, a JSON object");
+    command->add_option("--timeout", arguments.timeout_s, "Deadline of one batch in seconds");
+    command->callback([&, verb] { result = report([&] { return verb(arguments); }); });
+    return command;
+  };
+  add("check", "Say what a plugin is, and load it", &check);
+  add("score", "Score the episodes on stdin (JSONL: prompt, completion, record)", &score);
+  CLI::App* convert_command = add("convert", "Run a dataset adapter over a JSONL file", &convert);
+  convert_command->add_option("input", arguments.input)->required();
+  convert_command->add_option("output", arguments.output)->required();
+  app.add_subcommand("isolation", "Say what keeps plugins apart on this machine")->callback([] {
+    print(plugins::to_json(available_isolation()));
+  });
+  app.add_subcommand("serve", "Answer the program that started this one, on descriptor 3")->callback([] {
+    // Without static destructors: a plugin's code must not run once its instance is gone.
+    ::_exit(serve(wire::kHostSocket));
+  });
+  CLI11_PARSE(app, argc, argv);
+  return result;
+}
+
+}  // namespace
+}  // namespace rft::plugins::host
+
+int main(int argc, char** argv) { return rft::plugins::host::run(argc, argv); }

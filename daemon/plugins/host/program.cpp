@@ -1,0 +1,219 @@
+// A scorer that is a program: a child of this process that reads one JSON object a line on its stdin, an
+// episode each, and answers each with one line on its stdout. docs/scorers.md is the contract. A Python file
+// runs under scorer_shim.py, which speaks the same lines for its functions.
+#include <fcntl.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "base/json.h"
+#include "base/subprocess.h"
+#include "base/unique_fd.h"
+#include "plugins/host/answer_line.h"
+#include "plugins/host/plugin.h"
+
+namespace rft::plugins::host {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr size_t kMaxLineBytes = size_t{16} << 20;
+constexpr int kExitWaitMs = 1000;
+
+struct Pipe {
+  UniqueFd read, write;
+};
+
+Pipe make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+fs::path shim_path() {
+  const fs::path shim =
+      fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "share/rftd/scorer_shim.py";
+  if (fs::exists(shim)) return shim;
+  throw PluginError(PluginFailure::not_loadable,
+                    shim.string() + " is missing: the installation is not complete");
+}
+
+std::vector<std::string> program_argv(const wire::Open& open) {
+  if (open.implementation == "command") return {open.path};
+  if (open.python.empty()) return {"/usr/bin/env", "python3", shim_path().string(), open.path};
+  return {open.python, shim_path().string(), open.path};
+}
+
+std::string episode_line(const wire::EpisodeView& episode, size_t index, size_t of) {
+  Json line;
+  line["index"] = index;
+  line["of"] = of;
+  line["prompt"] = episode.prompt;
+  line["completion"] = episode.completion;
+  line["record"] = episode.record.empty() ? Json::object() : parse_json(episode.record, "a record");
+  line["finish_reason"] = episode.finish_reason;
+  line["prompt_tokens"] = episode.prompt_tokens;
+  line["completion_tokens"] = episode.completion_tokens;
+  line["generation_s"] = episode.generation_s;
+  return dump_json(line);
+}
+
+class Program : public Plugin {
+ public:
+  explicit Program(const wire::Open& open)
+      : name_(fs::path(open.path).filename().string()), process_([&] {
+          Pipe to = make_pipe();
+          Pipe from = make_pipe();
+          ProcessOptions options;
+          options.argv = program_argv(open);
+          options.environment = {{"RFT_SCORER_OPTIONS", open.options}};
+          options.descriptors = {{to.read.get(), 0}, {from.write.get(), 1}};
+          options.dies_with_parent = true;
+          input_ = std::move(to.write);
+          output_ = std::move(from.read);
+          ::fcntl(input_.get(), F_SETFL, O_NONBLOCK);
+          ::fcntl(output_.get(), F_SETFL, O_NONBLOCK);
+          return start(options);
+        }()) {
+    if (open.implementation == "python") await_ready();
+  }
+
+  // Its end of the connection tells the program to end; it has as long as this process has.
+  ~Program() override {
+    input_.reset();
+    process_.wait(kExitWaitMs);
+  }
+
+  wire::Opened opened() const override { return {name_, "", has_summary_}; }
+
+  std::vector<wire::EpisodeResult> score(const std::vector<wire::EpisodeView>& episodes) override {
+    std::string lines;
+    for (size_t i = 0; i < episodes.size(); ++i)
+      lines += episode_line(episodes[i], i, episodes.size()) + "\n";
+    send(std::move(lines));
+    std::vector<wire::EpisodeResult> results;
+    while (results.size() < episodes.size()) results.push_back(parse_score(next_line()));
+    return results;
+  }
+
+  std::map<std::string, double> summarize(const wire::SummarizeView& view) override {
+    Json line{{"summarize", Json::array()}};
+    for (size_t i = 0; i < view.episodes.size(); ++i) {
+      Json episode = Json::parse(episode_line(view.episodes[i], i, view.episodes.size()));
+      const ScoreResult& result = view.results[i];
+      episode["score"] = result.score ? Json(*result.score) : Json();
+      episode["valid"] = result.valid;
+      line["summarize"].push_back(std::move(episode));
+    }
+    send(dump_json(line) + "\n");
+    return parse_numbers(next_line());
+  }
+
+  std::vector<wire::Conversion> convert(const std::vector<std::string_view>&) override {
+    throw PluginError(PluginFailure::not_loadable,
+                      "a program cannot be a dataset adapter; write a shared object");
+  }
+
+ private:
+  static Subprocess start(const ProcessOptions& options) {
+    try {
+      return Subprocess(options);
+    } catch (const Error& error) {
+      throw PluginError(PluginFailure::not_loadable, error.what());
+    }
+  }
+
+  // The shim says that the file is loaded, or why it is not.
+  void await_ready() {
+    const Json ready = parse_json(next_line(), "the shim's first line");
+    if (ready.contains("error"))
+      throw PluginError(PluginFailure::not_loadable, ready["error"].get<std::string>());
+    has_summary_ = ready.value("summary", false);
+  }
+
+  // Gives the program `lines` to read, as far as it takes them; next_line() goes on with the rest.
+  void send(std::string lines) {
+    read_available();
+    if (received_.size() > num_taken_ || !unsent_.empty())
+      throw PluginError(PluginFailure::protocol, "it answered more lines than it was asked");
+    received_.clear();
+    num_taken_ = 0;
+    num_answered_ = 0;
+    unsent_ = std::move(lines);
+    unsent_view_ = unsent_;
+  }
+
+  // The program's next line. It may answer each line at once or all at the end, so that what is still to be
+  // written is written while its output is read.
+  std::string next_line() {
+    for (size_t searched = num_taken_;;) {
+      if (const size_t end = received_.find('\n', searched); end != std::string::npos) {
+        std::string line = received_.substr(num_taken_, end - num_taken_);
+        num_taken_ = end + 1;
+        ++num_answered_;
+        return line;
+      }
+      searched = received_.size();
+      if (searched - num_taken_ > kMaxLineBytes)
+        throw PluginError(PluginFailure::protocol, "it answered a line longer than 16 MiB");
+      if (ended_) fail_ended();
+      pollfd watched[] = {{output_.get(), POLLIN, 0}, {unsent_.empty() ? -1 : input_.get(), POLLOUT, 0}};
+      if (::poll(watched, 2, -1) < 0 && errno != EINTR) throw_errno("cannot wait for a scorer's program");
+      if (watched[1].revents != 0) write_some();
+      if (watched[0].revents != 0) read_available();
+    }
+  }
+
+  void write_some() {
+    const ssize_t written = ::write(input_.get(), unsent_view_.data(), unsent_view_.size());
+    if (written >= 0)
+      unsent_view_.remove_prefix(static_cast<size_t>(written));
+    else if (errno == EPIPE)
+      unsent_view_ = {};  // it reads no more; whether it answers all the same shows on its output
+    else if (errno != EAGAIN && errno != EINTR)
+      throw_errno("cannot write to a scorer's program");
+    if (unsent_view_.empty()) unsent_.clear();
+  }
+
+  // Takes what is there.
+  void read_available() {
+    char buffer[1 << 16];
+    for (;;) {
+      const ssize_t got = ::read(output_.get(), buffer, sizeof buffer);
+      if (got < 0 && errno == EINTR) continue;
+      if (got == 0) ended_ = true;
+      if (got <= 0) return;
+      received_.append(buffer, static_cast<size_t>(got));
+    }
+  }
+
+  [[noreturn]] void fail_ended() {
+    const std::string answered = " after " + std::to_string(num_answered_) + " lines of this batch";
+    if (const auto status = process_.wait(kExitWaitMs))
+      throw PluginError(PluginFailure::crashed, "its program " + status->text() + answered);
+    throw PluginError(PluginFailure::protocol, "its program closed its output" + answered);
+  }
+
+  std::string name_;
+  UniqueFd input_;
+  UniqueFd output_;
+  Subprocess process_;
+  std::string unsent_;
+  std::string_view unsent_view_;  // what of it the program has not taken
+  std::string received_;
+  size_t num_taken_ = 0;  // bytes of `received_` that were answered as lines
+  size_t num_answered_ = 0;
+  bool ended_ = false;
+  bool has_summary_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Plugin> start_program(const wire::Open& open) {
+  if (open.role != "scorer")
+    throw PluginError(PluginFailure::not_loadable,
+                      "a program can be a scorer; a " + open.role + " is wanted");
+  return std::make_unique<Program>(open);
+}
+
+}  // namespace rft::plugins::host

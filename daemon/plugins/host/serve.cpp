@@ -1,0 +1,122 @@
+#include "plugins/host/serve.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <optional>
+
+#include "base/error.h"
+#include "plugins/host/confinement.h"
+#include "plugins/host/plugin.h"
+
+namespace rft::plugins::host {
+namespace {
+
+bool receive_exactly(int socket, char* into, size_t size) {
+  while (size > 0) {
+    const ssize_t got = ::recv(socket, into, size, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    into += got;
+    size -= static_cast<size_t>(got);
+  }
+  return true;
+}
+
+bool send_all(int socket, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(sent));
+  }
+  return true;
+}
+
+struct Request {
+  wire::FrameType type;
+  std::string body;
+};
+
+std::optional<Request> receive(int socket) {
+  char header[wire::kHeaderBytes];
+  if (!receive_exactly(socket, header, sizeof header)) return std::nullopt;
+  const wire::Header frame = wire::read_header({header, sizeof header});
+  Request request{frame.type, std::string(frame.body_bytes, '\0')};
+  if (!receive_exactly(socket, request.body.data(), request.body.size())) return std::nullopt;
+  return request;
+}
+
+// The plugin and what it answers to each request.
+class Session {
+ public:
+  std::string answer(const Request& request) {
+    try {
+      if (!is_shared_object_) return dispatch(request);
+      const std::string before = request.body;
+      std::string reply = dispatch(request);
+      if (request.body != before) throw PluginError(PluginFailure::changed_input, "it wrote into its input");
+      return reply;
+    } catch (const PluginError& error) {
+      return wire::encode(wire::Failed{error.kind(), error.what()});
+    } catch (
+        const std::exception& error) {  // what a plugin throws past its own boundary, and what fails here
+      return wire::encode(wire::Failed{PluginFailure::threw, error.what()});
+    }
+  }
+
+ private:
+  std::string dispatch(const Request& request) {
+    if ((plugin_ == nullptr) != (request.type == wire::FrameType::open))
+      throw PluginError(PluginFailure::protocol, "a request out of turn");
+    switch (request.type) {
+      case wire::FrameType::open:
+        return open(wire::decode_open(request.body));
+      case wire::FrameType::score:
+        return wire::encode_scored(plugin_->score(wire::decode_score(request.body)));
+      case wire::FrameType::summarize:
+        return wire::encode_summarized(plugin_->summarize(wire::decode_summarize(request.body)));
+      case wire::FrameType::convert:
+        return wire::encode_converted(plugin_->convert(wire::decode_convert(request.body)));
+      default:
+        throw PluginError(PluginFailure::protocol, "a frame that is no request");
+    }
+  }
+
+  std::string open(const wire::Open& open) {
+    confine(open);
+    plugin_ = open.implementation == "shared_object" ? load_shared_object(open) : start_program(open);
+    is_shared_object_ = open.implementation == "shared_object";
+    return wire::encode(plugin_->opened());
+  }
+
+  std::unique_ptr<Plugin> plugin_;
+  bool is_shared_object_ = false;
+};
+
+// A plugin's prints go to the log, and it reads nothing.
+void redirect_standard_streams() {
+  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(2, 1) < 0)
+    throw_errno("cannot redirect the standard streams");
+}
+
+}  // namespace
+
+int serve(int socket) {
+  redirect_standard_streams();
+  ::signal(SIGPIPE, SIG_IGN);  // a program that ends is told by its answers
+  ::fcntl(socket, F_SETFD, FD_CLOEXEC);
+  {
+    Session session;
+    while (const auto request = receive(socket))
+      if (!send_all(socket, session.answer(*request))) break;
+  }
+  return 0;
+}
+
+}  // namespace rft::plugins::host

@@ -1,0 +1,58 @@
+// One rft-plugin-host with one plugin in it, seen from the daemon's side: started, asked, and, whatever it
+// does, gone without a trace when its owner goes. Not thread-safe; dies with the thread that made it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/subprocess.h"
+#include "base/unique_fd.h"
+#include "plugins/host_options.h"
+#include "plugins/wire.h"
+
+namespace rft::plugins {
+
+class HostProcess {
+ public:
+  // Starts the process and has it load a plugin of kind `role` and create its instance. Throws PluginError.
+  HostProcess(const HostOptions& options, const std::string& role);
+  // Closes the connection, gives the process a second to end, then kills its whole process group.
+  ~HostProcess();
+  HostProcess(const HostProcess&) = delete;
+  HostProcess& operator=(const HostProcess&) = delete;
+
+  const wire::Opened& plugin() const { return opened_; }
+
+  // Sends a frame and answers the body of the frame that comes back, which is of type `expected`. `doing`
+  // continues the sentence "… while ". Throws PluginError: with the host's own words for a `failed` frame,
+  // after which the process can be asked again; or, after a crash, a broken frame or `timeout_s`, with the
+  // process killed and alive() false.
+  std::string ask(const std::string& frame, wire::FrameType expected, double timeout_s,
+                  const std::string& doing);
+  bool alive() const { return static_cast<bool>(socket_); }
+
+  // Kills the process, if it still runs, and everything that it started.
+  ExitStatus kill();
+  // "scorer fraud (/…/plugin.so)": how messages name the plugin.
+  const std::string& title() const { return title_; }
+
+ private:
+  using Deadline = int64_t;  // monotonic nanoseconds
+  void send(std::string_view frame, Deadline deadline);
+  std::string receive(wire::FrameType& type, Deadline deadline);
+  void receive_exactly(char* into, size_t size, Deadline deadline);
+  void wait_until_ready(short events, Deadline deadline);
+  bool ended_within(int timeout_ms) const;  // does not reap
+  [[noreturn]] void fail_crashed(const std::string& doing);
+  std::string stderr_tail() const;
+
+  std::string title_;
+  std::filesystem::path stderr_file_;
+  uint64_t stderr_start_ = 0;  // the file's length when the process started
+  bool in_namespaces_ = false;
+  UniqueFd socket_;
+  Subprocess process_;
+  wire::Opened opened_;
+};
+
+}  // namespace rft::plugins

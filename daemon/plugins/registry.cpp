@@ -1,0 +1,258 @@
+#include "plugins/registry.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+#include <tuple>
+
+#include "base/error.h"
+#include "plugins/plugin_error.h"
+
+namespace rft::plugins {
+namespace fs = std::filesystem;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr char kScorer[] = "scorer";
+
+bool is_plugin_file(const fs::path& file) {
+  const std::string name = file.filename().string();
+  return name.front() != '.' && (file.extension() == ".so" || file.extension() == ".py");
+}
+
+std::string kind_of(const ResolvedPlugin& plugin) { return plugin.note ? plugin.note->kind : kScorer; }
+
+PluginRow row_of(const ResolvedPlugin& plugin, const std::string& file, const std::string& origin) {
+  PluginRow row;
+  row.file = file;
+  row.name = plugin.name;
+  row.kind = kind_of(plugin);
+  row.version = plugin.note ? plugin.note->version : "";
+  row.digest = plugin.digest;
+  row.origin = origin;
+  row.state = "ready";
+  return row;
+}
+
+// The pinned copy, read: its implementation and, for a shared object, its note, checked.
+ResolvedPlugin describe(const PinnedPlugin& pinned, const std::string& name) {
+  ResolvedPlugin plugin;
+  plugin.path = pinned.path;
+  plugin.digest = pinned.digest;
+  plugin.name = name;
+  plugin.implementation = detect_implementation(pinned.path);
+  if (plugin.implementation == "shared_object") {
+    plugin.note = read_note(pinned.path);
+    require_loadable_abi(*plugin.note, pinned.path);
+  }
+  return plugin;
+}
+
+void require_kind(const ResolvedPlugin& plugin, const std::string& kind, const std::string& asked) {
+  if (kind_of(plugin) != kind)
+    throw Error(ErrorCode::invalid_argument,
+                "\"" + asked + "\" is a " + kind_of(plugin) + ", and a " + kind + " is wanted");
+}
+
+// A path of the job folder, opened for nothing: no part of it may lead out of the folder.
+fs::path inside(const fs::path& folder, const std::string& relative) {
+  const fs::path path = fs::path(relative).lexically_normal();
+  if (path.is_absolute() || path.empty() || *path.begin() == "..")
+    throw Error(ErrorCode::invalid_argument, "\"" + relative + "\" is not a path inside the job folder");
+  fs::path walked = folder;
+  for (const auto& part : path) {
+    walked /= part;
+    if (fs::is_symlink(fs::symlink_status(walked)))
+      throw Error(ErrorCode::invalid_argument, "\"" + relative + "\" leads through the symbolic link " +
+                                                   walked.string() + "; copy the file into the folder");
+  }
+  return walked;
+}
+
+}  // namespace
+
+Registry::Registry(fs::path shipped, fs::path dropped, double settle_s)
+    : shipped_folder_(std::move(shipped)),
+      dropped_folder_(fs::absolute(std::move(dropped)).lexically_normal()),
+      settle_s_(settle_s),
+      store_(dropped_folder_ / ".store") {
+  scan_shipped();
+  rescan();
+  settle_what_is_old();
+}
+
+// At the start nobody has watched the files that lie there. One that was last touched long ago is complete; a
+// clock that was set since then can at most take a half-written file too early, which is refused and then
+// taken when it changes.
+void Registry::settle_what_is_old() {
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const auto settle_ns = static_cast<int64_t>(settle_s_ * 1e9);
+  for (auto& [file, dropped] : dropped_)
+    if (!dropped.settled &&
+        now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec - dropped.identity.changed_ns > settle_ns)
+      settle(file, dropped);
+  rebuild_rows();
+}
+
+void Registry::scan_shipped() {
+  if (shipped_folder_.empty() || !fs::is_directory(shipped_folder_)) return;
+  for (const auto& entry : fs::directory_iterator(shipped_folder_)) {
+    if (!is_plugin_file(entry.path())) continue;
+    const ResolvedPlugin plugin = accept(entry.path());  // a broken installation is an error of the start
+    shipped_[plugin.name] = plugin;
+  }
+}
+
+Registry::Identity Registry::identify(const fs::path& file) {
+  struct stat info {};
+  if (::lstat(file.c_str(), &info) != 0) return {};
+  const auto nanoseconds = [](const timespec& time) {
+    return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
+  };
+  return {info.st_dev, info.st_ino, static_cast<uint64_t>(info.st_size), nanoseconds(info.st_mtim),
+          nanoseconds(info.st_ctim)};
+}
+
+bool Registry::rescan() {
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (fs::directory_iterator it(dropped_folder_, error), end; !error && it != end; it.increment(error))
+    if (is_plugin_file(it->path())) files.push_back(it->path());
+  // A folder that cannot be read now says nothing about the plugins that it held.
+  if (error) return false;
+  std::erase_if(dropped_, [&](const auto& known) {
+    return std::find(files.begin(), files.end(), known.first) == files.end();
+  });
+  for (const auto& file : files) look_at(file);
+  return rebuild_rows();
+}
+
+void Registry::look_at(const fs::path& file) {
+  const Identity identity = identify(file);
+  const auto [found, is_new] = dropped_.try_emplace(file);
+  Dropped& dropped = found->second;
+  const auto now = Clock::now();
+  if (is_new || dropped.identity != identity) {
+    dropped.identity = identity;
+    dropped.since = now;
+    dropped.settled = false;
+  }
+  if (dropped.settled) return;
+  if (now - dropped.since >= std::chrono::duration<double>(settle_s_)) settle(file, dropped);
+}
+
+void Registry::settle(const fs::path& file, Dropped& dropped) {
+  dropped.settled = true;
+  dropped.plugin.reset();
+  dropped.refusal.clear();
+  try {
+    dropped.plugin = accept(file);
+  } catch (const std::exception& error) {
+    dropped.refusal = error.what();
+  }
+}
+
+ResolvedPlugin Registry::accept(const fs::path& file) const {
+  const std::string name = file.stem().string();
+  if (!is_plugin_name(name))
+    throw Error(ErrorCode::invalid_argument, "the file's name must be of the form [a-z0-9][a-z0-9_-]*");
+  ResolvedPlugin plugin = describe(store_.pin(file), name);
+  if (plugin.note && plugin.note->name != name)
+    throw Error(ErrorCode::invalid_argument, "its note says that it is \"" + plugin.note->name +
+                                                 "\": name the file " + plugin.note->name + ".so");
+  return plugin;
+}
+
+std::optional<Clock::time_point> Registry::rescan_due() const {
+  std::optional<Clock::time_point> due;
+  for (const auto& [file, dropped] : dropped_) {
+    if (dropped.settled) continue;
+    const auto when =
+        dropped.since + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(settle_s_));
+    if (!due || when < *due) due = when;
+  }
+  return due;
+}
+
+bool Registry::rebuild_rows() {
+  std::vector<PluginRow> rows;
+  std::map<std::string, ResolvedPlugin> ready;
+  for (const auto& [file, dropped] : dropped_) {
+    PluginRow row;
+    // While a replacement settles, its name keeps meaning the bytes that it meant before.
+    if (dropped.plugin && !ready.contains(dropped.plugin->name)) {
+      ready[dropped.plugin->name] = *dropped.plugin;
+      row = row_of(*dropped.plugin, file.filename(), "home");
+      if (!dropped.settled)
+        row.reason = "a changed file is settling; until then the name means the one before";
+    } else {
+      row.file = file.filename();
+      row.name = dropped.plugin ? dropped.plugin->name : "";
+      row.origin = "home";
+      row.state = dropped.settled ? "refused" : "settling";
+      row.reason = !dropped.settled ? "waits until it has not changed for " + std::to_string(settle_s_) + " s"
+                   : dropped.plugin ? "the name \"" + dropped.plugin->name + "\" is already taken by " +
+                                          ready[dropped.plugin->name].name
+                                    : dropped.refusal;
+    }
+    rows.push_back(std::move(row));
+  }
+  for (const auto& [name, plugin] : shipped_) {
+    PluginRow row = row_of(plugin, name + plugin.path.extension().string(), "shipped");
+    if (ready.contains(name)) {
+      row.state = "overridden";
+      row.reason = "a plugin of that name lies in " + dropped_folder_.string();
+    } else {
+      ready[name] = plugin;
+    }
+    rows.push_back(std::move(row));
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const PluginRow& a, const PluginRow& b) {
+    return std::tie(a.name, a.file) < std::tie(b.name, b.file);
+  });
+  ready_ = std::move(ready);
+  const bool changed = rows != rows_;
+  rows_ = std::move(rows);
+  return changed;
+}
+
+ResolvedPlugin Registry::resolve(const std::string& name_or_path, const fs::path& job_folder,
+                                 const std::string& kind) const {
+  if (const auto found = ready_.find(name_or_path); found != ready_.end()) {
+    require_kind(found->second, kind, name_or_path);
+    store_.verify({found->second.path, found->second.digest});
+    return found->second;
+  }
+  return resolve_file(name_or_path, job_folder, kind);
+}
+
+ResolvedPlugin Registry::resolve_file(const std::string& path, const fs::path& job_folder,
+                                      const std::string& kind) const {
+  const fs::path file = inside(job_folder, path);
+  if (!fs::exists(fs::symlink_status(file))) {
+    std::string names;
+    for (const auto& [name, plugin] : ready_)
+      if (kind_of(plugin) == kind) names += (names.empty() ? "" : ", ") + name;
+    throw Error(ErrorCode::not_found,
+                "there is no " + kind + " \"" + path + "\": neither a registered one (" +
+                    (names.empty() ? "there are none" : names) + ") nor a file of the folder");
+  }
+  if (!fs::is_regular_file(fs::symlink_status(file)))
+    throw Error(ErrorCode::invalid_argument, "\"" + path + "\" is no regular file");
+  detect_implementation(file);  // refuses what is no plugin, before it is copied
+  ResolvedPlugin plugin = describe(store_.pin(file), file.filename());
+  require_kind(plugin, kind, path);
+  return plugin;
+}
+
+fs::path shipped_plugins_folder() {
+  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  for (const auto& candidate : {folder / "../plugins", folder / "../lib/rftd/plugins"})
+    if (fs::is_directory(candidate)) return candidate.lexically_normal();
+  return {};
+}
+
+}  // namespace rft::plugins

@@ -1,0 +1,321 @@
+#include "plugins/wire.h"
+
+#include <bit>
+#include <cstring>
+
+namespace rft::plugins::wire {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "numbers are copied as they lie in memory");
+
+constexpr size_t kMinTextBytes = 5;  // length and NUL
+
+template <class T>
+void append(std::string& bytes, T value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+template <class T>
+T load(std::string_view bytes) {
+  T value;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
+[[noreturn]] void broken(const char* what) {
+  throw PluginError(PluginFailure::protocol, std::string("its process answered a broken frame: ") + what);
+}
+
+void write_episodes(Writer& writer, std::span<const ScoreRequest> requests) {
+  writer.u32(static_cast<uint32_t>(requests.size()));
+  for (const auto& request : requests) {
+    writer.text(request.prompt);
+    writer.text(request.completion);
+    writer.text(request.record_json);
+    writer.text(request.finish_reason);
+    writer.i64(request.prompt_tokens);
+    writer.i64(request.completion_tokens);
+    writer.f64(request.generation_s);
+  }
+}
+
+std::vector<EpisodeView> read_episodes(Reader& reader) {
+  std::vector<EpisodeView> episodes(reader.count(4 * kMinTextBytes + 24));
+  for (auto& episode : episodes) {
+    episode.prompt = reader.text();
+    episode.completion = reader.text();
+    episode.record = reader.text();
+    episode.finish_reason = reader.text();
+    episode.prompt_tokens = reader.i64();
+    episode.completion_tokens = reader.i64();
+    episode.generation_s = reader.f64();
+  }
+  return episodes;
+}
+
+void write_result(Writer& writer, const ScoreResult& result) {
+  writer.u8(result.score ? 1 : 0);
+  writer.f64(result.score.value_or(0));
+  writer.u8(result.valid ? 1 : 0);
+  writer.text(result.error);
+  writer.text(result.reason);
+  writer.u32(static_cast<uint32_t>(result.sub_scores.size()));
+  for (const auto& [name, value] : result.sub_scores) {
+    writer.text(name);
+    writer.f64(value);
+  }
+}
+
+ScoreResult read_result(Reader& reader) {
+  ScoreResult result;
+  const bool has_score = reader.u8() != 0;
+  const double score = reader.f64();
+  if (has_score) result.score = score;
+  result.valid = reader.u8() != 0;
+  result.error = reader.text();
+  result.reason = reader.text();
+  result.sub_scores.resize(reader.count(kMinTextBytes + 8));
+  for (auto& [name, value] : result.sub_scores) {
+    name = reader.text();
+    value = reader.f64();
+  }
+  return result;
+}
+
+constexpr size_t kMinResultBytes = 1 + 8 + 1 + 2 * kMinTextBytes + 4;
+
+}  // namespace
+
+Writer::Writer(FrameType type) {
+  append(bytes_, uint32_t{0});
+  append(bytes_, static_cast<uint8_t>(type));
+}
+void Writer::u8(uint8_t value) { append(bytes_, value); }
+void Writer::u32(uint32_t value) { append(bytes_, value); }
+void Writer::i64(int64_t value) { append(bytes_, value); }
+void Writer::f64(double value) { append(bytes_, value); }
+void Writer::text(std::string_view value) {
+  if (bytes_.size() + value.size() > kMaxFrameBytes)
+    throw Error(ErrorCode::resource,
+                "a batch for a plugin is larger than " + std::to_string(kMaxFrameBytes >> 20) + " MiB");
+  u32(static_cast<uint32_t>(value.size()));
+  bytes_.append(value);
+  bytes_.push_back('\0');
+}
+std::string Writer::finish() && {
+  const auto size = static_cast<uint32_t>(bytes_.size() - 4);
+  std::memcpy(bytes_.data(), &size, sizeof size);
+  return std::move(bytes_);
+}
+
+std::string_view Reader::take(size_t size) {
+  if (size > rest_.size()) broken("it ends too early");
+  const auto taken = rest_.substr(0, size);
+  rest_.remove_prefix(size);
+  return taken;
+}
+uint8_t Reader::u8() { return load<uint8_t>(take(1)); }
+uint32_t Reader::u32() { return load<uint32_t>(take(4)); }
+int64_t Reader::i64() { return load<int64_t>(take(8)); }
+double Reader::f64() { return load<double>(take(8)); }
+std::string_view Reader::text() {
+  const size_t size = u32();
+  const auto with_nul = take(size + 1);
+  if (with_nul.back() != '\0') broken("a text without its end");
+  return with_nul.substr(0, size);
+}
+size_t Reader::count(size_t bytes_each) {
+  const size_t count = u32();
+  if (count > rest_.size() / bytes_each) broken("more items announced than there are bytes");
+  return count;
+}
+void Reader::end() const {
+  if (!rest_.empty()) broken("bytes after its end");
+}
+
+Header read_header(std::string_view bytes) {
+  const size_t size = load<uint32_t>(bytes);
+  const auto type = load<uint8_t>(bytes.substr(4));
+  if (size == 0 || size > kMaxFrameBytes) broken("an impossible length");
+  if (type < static_cast<uint8_t>(FrameType::open) || type > static_cast<uint8_t>(FrameType::failed))
+    broken("an unknown type");
+  return {size - 1, static_cast<FrameType>(type)};
+}
+
+std::string encode(const Open& open) {
+  Writer writer(FrameType::open);
+  writer.text(open.role);
+  writer.text(open.implementation);
+  writer.text(open.path);
+  writer.text(open.options);
+  writer.text(open.python);
+  writer.i64(static_cast<int64_t>(open.memory_limit_bytes));
+  writer.u8(open.allow_network ? 1 : 0);
+  return std::move(writer).finish();
+}
+
+Open decode_open(std::string_view body) {
+  Reader reader(body);
+  Open open;
+  open.role = reader.text();
+  open.implementation = reader.text();
+  open.path = reader.text();
+  open.options = reader.text();
+  open.python = reader.text();
+  open.memory_limit_bytes = static_cast<uint64_t>(reader.i64());
+  open.allow_network = reader.u8() != 0;
+  reader.end();
+  return open;
+}
+
+std::string encode(const Opened& opened) {
+  Writer writer(FrameType::opened);
+  writer.text(opened.name);
+  writer.text(opened.version);
+  writer.u8(opened.has_summary ? 1 : 0);
+  return std::move(writer).finish();
+}
+
+Opened decode_opened(std::string_view body) {
+  Reader reader(body);
+  Opened opened;
+  opened.name = reader.text();
+  opened.version = reader.text();
+  opened.has_summary = reader.u8() != 0;
+  reader.end();
+  return opened;
+}
+
+std::string encode(const Failed& failed) {
+  Writer writer(FrameType::failed);
+  writer.u8(static_cast<uint8_t>(failed.kind));
+  writer.text(failed.text);
+  return std::move(writer).finish();
+}
+
+Failed decode_failed(std::string_view body) {
+  Reader reader(body);
+  const uint8_t kind = reader.u8();
+  if (kind > static_cast<uint8_t>(PluginFailure::protocol)) broken("an unknown kind of failure");
+  Failed failed{static_cast<PluginFailure>(kind), std::string(reader.text())};
+  reader.end();
+  return failed;
+}
+
+std::string encode_score(std::span<const ScoreRequest> requests) {
+  Writer writer(FrameType::score);
+  write_episodes(writer, requests);
+  return std::move(writer).finish();
+}
+
+std::vector<EpisodeView> decode_score(std::string_view body) {
+  Reader reader(body);
+  auto episodes = read_episodes(reader);
+  reader.end();
+  return episodes;
+}
+
+std::string encode_scored(std::span<const EpisodeResult> results) {
+  Writer writer(FrameType::scored);
+  writer.u32(static_cast<uint32_t>(results.size()));
+  for (const auto& [outcome, result] : results) {
+    writer.u8(static_cast<uint8_t>(outcome));
+    write_result(writer, result);
+  }
+  return std::move(writer).finish();
+}
+
+std::vector<EpisodeResult> decode_scored(std::string_view body) {
+  Reader reader(body);
+  std::vector<EpisodeResult> results(reader.count(1 + kMinResultBytes));
+  for (auto& [outcome, result] : results) {
+    const uint8_t value = reader.u8();
+    if (value > static_cast<uint8_t>(Outcome::not_finite)) broken("an unknown outcome");
+    outcome = static_cast<Outcome>(value);
+    result = read_result(reader);
+    if (result.score.has_value() != (outcome == Outcome::scored)) broken("an outcome without its score");
+  }
+  reader.end();
+  return results;
+}
+
+std::string encode_summarize(std::span<const ScoreRequest> requests, std::span<const ScoreResult> results) {
+  Writer writer(FrameType::summarize);
+  write_episodes(writer, requests);
+  for (const auto& result : results) write_result(writer, result);
+  return std::move(writer).finish();
+}
+
+SummarizeView decode_summarize(std::string_view body) {
+  Reader reader(body);
+  SummarizeView view{read_episodes(reader), {}};
+  for (size_t i = 0; i < view.episodes.size(); ++i) view.results.push_back(read_result(reader));
+  reader.end();
+  return view;
+}
+
+std::string encode_summarized(const std::map<std::string, double>& numbers) {
+  Writer writer(FrameType::summarized);
+  writer.u32(static_cast<uint32_t>(numbers.size()));
+  for (const auto& [name, value] : numbers) {
+    writer.text(name);
+    writer.f64(value);
+  }
+  return std::move(writer).finish();
+}
+
+std::map<std::string, double> decode_summarized(std::string_view body) {
+  Reader reader(body);
+  std::map<std::string, double> numbers;
+  for (size_t left = reader.count(kMinTextBytes + 8); left > 0; --left) {
+    std::string name(reader.text());
+    numbers[std::move(name)] = reader.f64();
+  }
+  reader.end();
+  return numbers;
+}
+
+std::string encode_convert(std::span<const std::string> records) {
+  Writer writer(FrameType::convert);
+  writer.u32(static_cast<uint32_t>(records.size()));
+  for (const auto& record : records) writer.text(record);
+  return std::move(writer).finish();
+}
+
+std::vector<std::string_view> decode_convert(std::string_view body) {
+  Reader reader(body);
+  std::vector<std::string_view> records(reader.count(kMinTextBytes));
+  for (auto& record : records) record = reader.text();
+  reader.end();
+  return records;
+}
+
+std::string encode_converted(std::span<const Conversion> conversions) {
+  Writer writer(FrameType::converted);
+  writer.u32(static_cast<uint32_t>(conversions.size()));
+  for (const auto& conversion : conversions) {
+    writer.u8(conversion.refusal ? 1 : 0);
+    writer.text(conversion.refusal ? *conversion.refusal : conversion.prompt);
+    writer.u8(conversion.is_messages ? 1 : 0);
+    writer.u8(conversion.output ? 1 : 0);
+    writer.text(conversion.output.value_or(""));
+  }
+  return std::move(writer).finish();
+}
+
+std::vector<Conversion> decode_converted(std::string_view body) {
+  Reader reader(body);
+  std::vector<Conversion> conversions(reader.count(3 + 2 * kMinTextBytes));
+  for (auto& conversion : conversions) {
+    const bool refused = reader.u8() != 0;
+    (refused ? conversion.refusal.emplace() : conversion.prompt) = reader.text();
+    conversion.is_messages = reader.u8() != 0;
+    const bool has_output = reader.u8() != 0;
+    const auto output = reader.text();
+    if (has_output) conversion.output = output;
+  }
+  reader.end();
+  return conversions;
+}
+
+}  // namespace rft::plugins::wire

@@ -1,0 +1,146 @@
+// What the daemon's side and rft-plugin-host say to each other over a socketpair. Private to one build of the
+// project: both ends are always the same version, so it has no version of its own.
+//
+// A frame is a 32-bit length of what follows, a type byte, and the body. Numbers are little-endian; a text is
+// a 32-bit length, its bytes, and a NUL that is not counted (the host hands such texts to a plugin in place).
+// The client asks, the host answers each request with one frame: the expected one or `failed`.
+//
+// The host's side runs a plugin's code, so the client decodes its frames as hostile: every length is checked
+// against what is there before anything is allocated.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plugins/plugin_error.h"
+#include "plugins/scorer_host.h"
+
+namespace rft::plugins::wire {
+
+enum class FrameType : uint8_t {
+  open = 1,
+  opened,
+  score,
+  scored,
+  summarize,
+  summarized,
+  convert,
+  converted,
+  failed
+};
+
+inline constexpr size_t kHeaderBytes = 5;
+inline constexpr size_t kMaxFrameBytes = size_t{256} << 20;
+// The descriptor on which rft-plugin-host finds its end of the socketpair.
+inline constexpr int kHostSocket = 3;
+
+// Builds one frame. Throws Error(resource) when it outgrows kMaxFrameBytes.
+class Writer {
+ public:
+  explicit Writer(FrameType type);
+  void u8(uint8_t value);
+  void u32(uint32_t value);
+  void i64(int64_t value);
+  void f64(double value);
+  void text(std::string_view value);
+  // The whole frame, its length filled in.
+  std::string finish() &&;
+
+ private:
+  std::string bytes_;
+};
+
+// Reads a frame's body. Throws PluginError(protocol) when it ends too early; views are into the body.
+class Reader {
+ public:
+  explicit Reader(std::string_view body) : rest_(body) {}
+  uint8_t u8();
+  uint32_t u32();
+  int64_t i64();
+  double f64();
+  std::string_view text();
+  // A count of items that take at least `bytes_each` bytes each.
+  size_t count(size_t bytes_each);
+  // Throws unless everything was read.
+  void end() const;
+
+ private:
+  std::string_view take(size_t size);
+  std::string_view rest_;
+};
+
+struct Header {
+  size_t body_bytes;
+  FrameType type;
+};
+// Throws PluginError(protocol) for a length above the limit or an unknown type.
+Header read_header(std::string_view bytes);
+
+struct Open {
+  std::string role;            // the kind of plugin wanted: "scorer" or "dataset-adapter"
+  std::string implementation;  // shared_object | python | command
+  std::string path, options, python;
+  uint64_t memory_limit_bytes = 0;
+  bool allow_network = false;
+};
+struct Opened {
+  std::string name, version;
+  bool has_summary = false;
+};
+struct Failed {
+  PluginFailure kind;
+  std::string text;
+};
+
+// One episode in place, inside a frame.
+struct EpisodeView {
+  std::string_view prompt, completion, record, finish_reason;
+  int64_t prompt_tokens = 0;
+  int64_t completion_tokens = 0;
+  double generation_s = 0;
+};
+
+enum class Outcome : uint8_t { scored, failed, unwritten, not_finite };
+struct EpisodeResult {
+  Outcome outcome = Outcome::unwritten;
+  ScoreResult result;  // `score` only where scored; `error` for the other outcomes
+};
+
+// One converted line: a prompt, or why the adapter refuses the line.
+struct Conversion {
+  std::string prompt;
+  bool is_messages = false;
+  std::optional<std::string> output;
+  std::optional<std::string> refusal;
+};
+
+std::string encode(const Open& open);
+std::string encode(const Opened& opened);
+std::string encode(const Failed& failed);
+std::string encode_score(std::span<const ScoreRequest> requests);
+std::string encode_scored(std::span<const EpisodeResult> results);
+std::string encode_summarize(std::span<const ScoreRequest> requests, std::span<const ScoreResult> results);
+std::string encode_summarized(const std::map<std::string, double>& numbers);
+std::string encode_convert(std::span<const std::string> records);
+std::string encode_converted(std::span<const Conversion> conversions);
+
+Open decode_open(std::string_view body);
+Opened decode_opened(std::string_view body);
+Failed decode_failed(std::string_view body);
+std::vector<EpisodeView> decode_score(std::string_view body);
+std::vector<EpisodeResult> decode_scored(std::string_view body);
+struct SummarizeView {
+  std::vector<EpisodeView> episodes;
+  std::vector<ScoreResult> results;
+};
+SummarizeView decode_summarize(std::string_view body);
+std::map<std::string, double> decode_summarized(std::string_view body);
+std::vector<std::string_view> decode_convert(std::string_view body);
+std::vector<Conversion> decode_converted(std::string_view body);
+
+}  // namespace rft::plugins::wire

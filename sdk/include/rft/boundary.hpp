@@ -1,0 +1,48 @@
+// What scorer.hpp and adapter.hpp share: nothing thrown by a plugin's code crosses the C boundary.
+#pragma once
+
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include "rft/plugin.h"
+
+namespace rft::detail {
+
+inline rft_text to_c(std::string_view text) { return {text.data(), text.size()}; }
+inline std::string_view from_c(rft_text text) { return {text.data, text.size}; }
+
+// Runs `body`; an exception becomes the host's failure text. Answers whether all went well.
+template <class Body>
+bool guarded(const rft_host* host, const Body& body) noexcept {
+  try {
+    body();
+    return true;
+  } catch (const std::exception& error) {
+    host->fail(host, to_c(error.what()));
+  } catch (...) {
+    host->fail(host, to_c("an exception that is no std::exception"));
+  }
+  return false;
+}
+
+// The instance that the C functions pass around: the author's object and the host it reports to.
+template <class Plugin>
+struct Instance {
+  const rft_host* host;
+  Plugin plugin;
+
+  static Plugin& of(void* instance) { return static_cast<Instance*>(instance)->plugin; }
+  static const rft_host* host_of(void* instance) { return static_cast<Instance*>(instance)->host; }
+
+  static void* create(const rft_host* host, rft_text options) noexcept {
+    Instance* instance = nullptr;
+    guarded(host, [&] { instance = new Instance{host, Plugin(from_c(options))}; });
+    return instance;
+  }
+  static void destroy(void* instance) noexcept {
+    guarded(host_of(instance), [&] { delete static_cast<Instance*>(instance); });
+  }
+};
+
+}  // namespace rft::detail
