@@ -1,0 +1,205 @@
+//! JSON as Python's `json.dumps` writes it, which is what `tojson` is in a chat template. The defaults differ
+//! from dumps in one point, as Hugging Face sets them: `ensure_ascii` is false.
+
+use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{Error, ErrorKind, Value};
+use std::fmt::Write;
+
+/// The template filter `tojson(value, ensure_ascii, indent, separators, sort_keys)`.
+pub fn tojson(value: &Value, options: Kwargs) -> Result<Value, Error> {
+    let indent: Option<Value> = options.get("indent")?;
+    let separators: Option<Vec<String>> = options.get("separators")?;
+    let style = Style {
+        ensure_ascii: options.get::<Option<bool>>("ensure_ascii")?.unwrap_or(false),
+        sort_keys: options.get::<Option<bool>>("sort_keys")?.unwrap_or(false),
+        indent: indent.as_ref().map(indent_text).transpose()?,
+        separators: separators.map(separator_pair).transpose()?,
+    };
+    options.assert_all_used()?;
+    let mut out = String::new();
+    style.write(&mut out, value, 0)?;
+    Ok(Value::from(out))
+}
+
+fn indent_text(indent: &Value) -> Result<String, Error> {
+    match indent.as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => Ok(" ".repeat(usize::try_from(indent.clone())?)),
+    }
+}
+
+fn separator_pair(pair: Vec<String>) -> Result<(String, String), Error> {
+    <[String; 2]>::try_from(pair)
+        .map(|[item, key]| (item, key))
+        .map_err(|_| Error::new(ErrorKind::InvalidOperation, "separators: not a pair"))
+}
+
+struct Style {
+    ensure_ascii: bool,
+    sort_keys: bool,
+    indent: Option<String>,
+    separators: Option<(String, String)>,
+}
+
+impl Style {
+    fn item_separator(&self) -> &str {
+        match (&self.separators, &self.indent) {
+            (Some((item, _)), _) => item,
+            (None, Some(_)) => ",",
+            (None, None) => ", ",
+        }
+    }
+
+    fn key_separator(&self) -> &str {
+        self.separators.as_ref().map_or(": ", |(_, key)| key)
+    }
+
+    fn new_line(&self, out: &mut String, depth: usize) {
+        if let Some(indent) = &self.indent {
+            out.push('\n');
+            out.push_str(&indent.repeat(depth));
+        }
+    }
+
+    fn write(&self, out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+        match value.kind() {
+            ValueKind::None => out.push_str("null"),
+            ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
+            ValueKind::Number if value.is_integer() => out.push_str(&value.to_string()),
+            ValueKind::Number => out.push_str(&python_float(f64::try_from(value.clone())?)),
+            ValueKind::String => self.write_string(out, value.as_str().unwrap_or_default()),
+            ValueKind::Map => self.write_map(out, value, depth)?,
+            ValueKind::Seq => self.write_seq(out, value, depth)?,
+            kind => {
+                let text = format!("a value of type {kind} cannot be written as JSON");
+                return Err(Error::new(ErrorKind::BadSerialization, text));
+            }
+        }
+        Ok(())
+    }
+
+    fn write_seq(&self, out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+        let mut empty = true;
+        out.push('[');
+        for item in value.try_iter()? {
+            self.begin_item(out, &mut empty, depth);
+            self.write(out, &item, depth + 1)?;
+        }
+        if !empty {
+            self.new_line(out, depth);
+        }
+        out.push(']');
+        Ok(())
+    }
+
+    fn write_map(&self, out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+        let mut keys: Vec<Value> = value.try_iter()?.collect();
+        if self.sort_keys {
+            keys.sort();
+        }
+        let mut empty = true;
+        out.push('{');
+        for key in keys {
+            self.begin_item(out, &mut empty, depth);
+            self.write_key(out, &key)?;
+            out.push_str(self.key_separator());
+            self.write(out, &value.get_item(&key)?, depth + 1)?;
+        }
+        if !empty {
+            self.new_line(out, depth);
+        }
+        out.push('}');
+        Ok(())
+    }
+
+    fn begin_item(&self, out: &mut String, empty: &mut bool, depth: usize) {
+        if !*empty {
+            out.push_str(self.item_separator());
+        }
+        *empty = false;
+        self.new_line(out, depth + 1);
+    }
+
+    /// Keys that are no strings become strings, as in Python.
+    fn write_key(&self, out: &mut String, key: &Value) -> Result<(), Error> {
+        match key.as_str() {
+            Some(text) => self.write_string(out, text),
+            None => {
+                out.push('"');
+                self.write(out, key, 0)?;
+                out.push('"');
+            }
+        }
+        Ok(())
+    }
+
+    fn write_string(&self, out: &mut String, text: &str) {
+        out.push('"');
+        for character in text.chars() {
+            match character {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '\u{8}' => out.push_str("\\b"),
+                '\u{c}' => out.push_str("\\f"),
+                control if control < ' ' => push_unicode_escape(out, control),
+                '\u{7f}'.. if self.ensure_ascii => push_unicode_escape(out, character),
+                plain => out.push(plain),
+            }
+        }
+        out.push('"');
+    }
+}
+
+fn push_unicode_escape(out: &mut String, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        write!(out, "\\u{unit:04x}").expect("writing to a String");
+    }
+}
+
+/// `repr(float)`: the shortest digits that read back, with an exponent below 1e-4 and from 1e16 on.
+fn python_float(number: f64) -> String {
+    if number.is_nan() {
+        return "NaN".into();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "Infinity".into() } else { "-Infinity".into() };
+    }
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if number != 0.0 && !(-4..16).contains(&exponent) {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{digits}e{sign}{:02}", exponent.abs());
+    }
+    let plain = format!("{number}");
+    if plain.contains('.') {
+        plain
+    } else {
+        plain + ".0"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::python_float;
+
+    #[test]
+    fn floats_are_written_as_python_repr_does() {
+        let pairs = [
+            (1.0, "1.0"),
+            (-0.0, "-0.0"),
+            (0.1, "0.1"),
+            (1e15, "1000000000000000.0"),
+            (1e16, "1e+16"),
+            (1.5e300, "1.5e+300"),
+            (1e-4, "0.0001"),
+            (1.25e-5, "1.25e-05"),
+        ];
+        for (number, text) in pairs {
+            assert_eq!(python_float(number), text);
+        }
+    }
+}

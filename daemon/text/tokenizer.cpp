@@ -1,0 +1,93 @@
+#include "text/tokenizer.h"
+
+#include <cstring>
+#include <limits>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "text/rust_call.h"
+
+namespace rft::text {
+namespace fs = std::filesystem;
+namespace {
+
+// GPT-2's two files say nothing of how words are cut; only GPT-2's own rule may be assumed of them, and other
+// families (Qwen2) keep files of the same names.
+bool is_gpt2(const fs::path& model_dir) {
+  for (const auto& [file, key, value] :
+       {std::tuple{"tokenizer_config.json", "tokenizer_class", "GPT2Tokenizer"},
+        std::tuple{"config.json", "model_type", "gpt2"}}) {
+    const fs::path path = model_dir / file;
+    if (!fs::exists(path)) continue;
+    const Json json = parse_json(read_file(path), path.string());
+    if (json.is_object() && json.contains(key)) return json[key] == value;
+  }
+  return false;
+}
+
+[[noreturn]] void refuse(const fs::path& model_dir) {
+  for (const char* file : {"tokenizer.model", "vocab.json", "vocab.txt", "spiece.model"}) {
+    if (!fs::exists(model_dir / file)) continue;
+    const std::string dir = model_dir.string();
+    throw Error(ErrorCode::unsupported,
+                dir + " has no tokenizer.json, only " + file +
+                    "; make one with: python -c \"from transformers import AutoTokenizer; "
+                    "AutoTokenizer.from_pretrained('" +
+                    dir + "').save_pretrained('" + dir + "')\"");
+  }
+  throw Error(ErrorCode::not_found, model_dir.string() + " has no tokenizer.json");
+}
+
+uint32_t checked_id(int64_t id) {
+  if (id < 0 || id > std::numeric_limits<uint32_t>::max())
+    throw Error(ErrorCode::invalid_argument, "no token has the id " + std::to_string(id));
+  return static_cast<uint32_t>(id);
+}
+
+}  // namespace
+
+Tokenizer Tokenizer::load(const fs::path& model_dir) {
+  const fs::path json = model_dir / "tokenizer.json";
+  const fs::path vocabulary = model_dir / "vocab.json";
+  const fs::path merges = model_dir / "merges.txt";
+  rft_text_tokenizer* tokenizer = nullptr;
+  if (fs::exists(json)) {
+    const std::string text = read_file(json);
+    call(json.string(), rft_text_tokenizer_new, view(text), &tokenizer);
+  } else if (fs::exists(vocabulary) && fs::exists(merges) && is_gpt2(model_dir)) {
+    const std::string vocabulary_text = read_file(vocabulary);
+    const std::string merges_text = read_file(merges);
+    call(model_dir.string(), rft_text_tokenizer_new_gpt2, view(vocabulary_text), view(merges_text),
+         &tokenizer);
+  } else {
+    refuse(model_dir);
+  }
+  return Tokenizer(tokenizer);
+}
+
+std::vector<int64_t> Tokenizer::encode(std::string_view text, bool add_special_tokens) const {
+  const std::string bytes = call("cannot encode", rft_text_tokenizer_encode, tokenizer_.get(), view(text),
+                                 add_special_tokens ? 1 : 0);
+  std::vector<uint32_t> ids(bytes.size() / sizeof(uint32_t));
+  std::memcpy(ids.data(), bytes.data(), bytes.size());
+  return {ids.begin(), ids.end()};
+}
+
+std::string Tokenizer::decode(std::span<const int64_t> ids, bool skip_special_tokens) const {
+  std::vector<uint32_t> narrow;
+  narrow.reserve(ids.size());
+  for (const int64_t id : ids) narrow.push_back(checked_id(id));
+  return call("cannot decode", rft_text_tokenizer_decode, tokenizer_.get(), narrow.data(), narrow.size(),
+              skip_special_tokens ? 1 : 0);
+}
+
+int64_t Tokenizer::vocab_size() const { return rft_text_tokenizer_num_ids(tokenizer_.get()); }
+
+std::optional<int64_t> Tokenizer::token_to_id(std::string_view token) const {
+  const int64_t id = rft_text_tokenizer_token_to_id(tokenizer_.get(), view(token));
+  return id < 0 ? std::nullopt : std::optional(id);
+}
+
+void Tokenizer::Free::operator()(rft_text_tokenizer* tokenizer) const { rft_text_tokenizer_free(tokenizer); }
+
+}  // namespace rft::text
