@@ -72,7 +72,7 @@ std::optional<ChatTemplate> ChatTemplate::load(const fs::path& model_dir) {
   add_special_tokens(read_object(model_dir / "special_tokens_map.json"), chat_template.special_tokens_);
   add_special_tokens(config, chat_template.special_tokens_);
   const Json probe_message = {{"role", "user"}, {"content", "Hello"}};
-  const std::string probe = dump_json(chat_template.context(Json::array({probe_message}), {}));
+  const std::string probe = dump_json(chat_template.context(Json::array({probe_message}), true, nullptr));
   for (const auto& [name, source] : sources) {
     rft_text_template* tmpl = nullptr;
     call(file.string(), rft_text_template_new, view(source), view(probe), &tmpl);
@@ -81,23 +81,22 @@ std::optional<ChatTemplate> ChatTemplate::load(const fs::path& model_dir) {
   return chat_template;
 }
 
-std::string ChatTemplate::render(const Json& messages, const RenderOptions& options) const {
+std::string ChatTemplate::render(const Json& messages, bool add_generation_prompt, const Json& tools,
+                                 std::optional<WallClock> now) const {
   const auto with_tools = templates_.find("tool_use");
-  const bool use_tools = !options.tools.empty() && with_tools != templates_.end();
+  const bool use_tools = !tools.empty() && with_tools != templates_.end();
   const auto& tmpl = use_tools ? with_tools->second : templates_.at("default");
-  const std::string variables = dump_json(context(messages, options));
-  const WallClock now = options.now.value_or(wall_clock_now());
+  const std::string variables = dump_json(context(messages, add_generation_prompt, tools));
   return call("chat template", rft_text_template_render, tmpl.get(), view(variables),
-              static_cast<int64_t>(now.time_since_epoch().count()));
+              static_cast<int64_t>(now.value_or(wall_clock_now()).time_since_epoch().count()));
 }
 
-Json ChatTemplate::context(const Json& messages, const RenderOptions& options) const {
+Json ChatTemplate::context(const Json& messages, bool add_generation_prompt, const Json& tools) const {
   Json context = special_tokens_;
   context["messages"] = messages;
-  context["tools"] = options.tools;
+  context["tools"] = tools;
   context["documents"] = nullptr;
-  context["add_generation_prompt"] = options.add_generation_prompt;
-  for (const auto& [name, value] : options.variables.items()) context[name] = value;
+  context["add_generation_prompt"] = add_generation_prompt;
   return context;
 }
 

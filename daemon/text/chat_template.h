@@ -34,22 +34,18 @@ class ChatTemplate {
   // that does not parse or that names a filter, function or method which does not exist.
   static std::optional<ChatTemplate> load(const std::filesystem::path& model_dir);
 
-  struct RenderOptions {
-    bool add_generation_prompt = true;
-    Json tools = nullptr;             // a list of tool descriptions, or null
-    Json variables = Json::object();  // further variables, such as {"enable_thinking": false}
-    std::optional<WallClock> now;     // what strftime_now shows; absent: the real clock
-  };
-  // `messages`: [{"role": …, "content": …, …}, …]. Throws Error(invalid_argument) "chat template: line N: …"
+  // `messages`: [{"role": …, "content": …, …}, …]. `tools`: a list of tool descriptions, or null. `now`: what
+  // strftime_now shows; absent: the real clock. Throws Error(invalid_argument) "chat template: line N: …",
   // with the template's own words where it raises an exception.
-  std::string render(const Json& messages, const RenderOptions& options) const;
+  std::string render(const Json& messages, bool add_generation_prompt = true, const Json& tools = nullptr,
+                     std::optional<WallClock> now = std::nullopt) const;
 
  private:
   struct Free {
     void operator()(rft_text_template* tmpl) const;
   };
   ChatTemplate() = default;
-  Json context(const Json& messages, const RenderOptions& options) const;
+  Json context(const Json& messages, bool add_generation_prompt, const Json& tools) const;
 
   // By name. "default" is always there; "tool_use", if there, takes the conversations that have tools.
   std::map<std::string, std::unique_ptr<rft_text_template, Free>> templates_;

@@ -16,8 +16,8 @@ std::vector<rft_text_view> views(std::span<const std::string> texts) {
 
 }  // namespace
 
-void train_tokenizer(std::span<const std::string> texts, const BpeOptions& options,
-                     const std::filesystem::path& model_dir) {
+void train_bpe(std::span<const std::string> texts, const BpeOptions& options,
+               const std::filesystem::path& model_dir) {
   if (options.vocab_size < 0) throw Error(ErrorCode::invalid_argument, "a vocabulary size below 0");
   std::vector<std::string> special = {options.eos_token, options.pad_token};
   special.insert(special.end(), options.special_tokens.begin(), options.special_tokens.end());

@@ -23,7 +23,7 @@ struct BpeOptions {
 // Hugging Face's `transformers` loads them. The ids start with EOS, padding, and the further special tokens.
 // Throws Error: invalid_argument for a vocabulary that is too small or a special token that is empty or
 // repeated, io.
-void train_tokenizer(std::span<const std::string> texts, const BpeOptions& options,
-                     const std::filesystem::path& model_dir);
+void train_bpe(std::span<const std::string> texts, const BpeOptions& options,
+               const std::filesystem::path& model_dir);
 
 }  // namespace rft::text

@@ -112,9 +112,11 @@ Answer answer_render(const InspectOptions& options) {
   if (!*chat_template)
     throw Error(ErrorCode::not_found, options.model_dir.string() + " has no chat template");
   return [chat_template](const Json& question) {
+    std::optional<text::WallClock> now;
+    if (question.contains("now")) now = text::parse_wall_clock(question["now"].get<std::string>());
     return Json{{"text", (*chat_template)
                              ->render(question.at("messages"), question.value("add_generation_prompt", true),
-                                      question.value("tools", Json()), question.value("now", ""))}};
+                                      question.value("tools", Json()), now)}};
   };
 }
 

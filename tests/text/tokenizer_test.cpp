@@ -22,7 +22,7 @@ const std::vector<std::string> kTexts(50,
                                       "libfoo-dev is a library, don't you know; libbar-dev is another one");
 
 Tokenizer train(const fs::path& dir, const BpeOptions& options = {}) {
-  train_tokenizer(kTexts, options, dir);
+  train_bpe(kTexts, options, dir);
   return Tokenizer::load(dir);
 }
 

@@ -16,6 +16,11 @@ pub fn checked_entries(header: &str, data_size: u64) -> Result<String> {
     let mut tensors = serde_json::from_str::<Header>(header).map_err(|error| error.to_string())?.tensors;
     // A tensor of no bytes begins where its neighbour does: its end decides.
     tensors.sort_by_key(|(_, info)| info.data_offsets);
+    for (name, info) in &tensors {
+        if info.shape.iter().any(|extent| i64::try_from(*extent).is_err()) {
+            return Err(format!("tensor \"{name}\": a shape too large to count"));
+        }
+    }
     let metadata = Metadata::new(None, tensors.clone()).map_err(|error| error.to_string())?;
     if metadata.data_len() as u64 != data_size {
         return Err(format!(
