@@ -15,7 +15,7 @@ namespace rft::control {
 
 struct Context {
   jobs::Jobs& jobs;
-  const Publisher& events;
+  Publisher& events;
   std::filesystem::path home;
   std::filesystem::path program_folder;  // where rft-worker and rft-plugin-host are
   std::string version;

@@ -3,7 +3,7 @@
 namespace rft::control {
 
 Control::Control(boost::asio::io_context& loop, jobs::Jobs& jobs, Options options)
-    : publisher_(loop, zmq_, options.run_folder / "events.sock"),
+    : publisher_(loop, zmq_),
       context_{jobs,
                publisher_,
                options.home,
@@ -11,6 +11,9 @@ Control::Control(boost::asio::io_context& loop, jobs::Jobs& jobs, Options option
                RFT_VERSION,
                jobs::time_text(std::chrono::system_clock::now()),
                std::move(options.plugin_rows)},
-      server_(loop, zmq_, options.run_folder / "control.sock", context_) {}
+      server_(loop, zmq_, options.run_folder / "control.sock", context_) {
+  // After the control socket: who finds the events can ask for a snapshot.
+  publisher_.bind(options.run_folder / "events.sock");
+}
 
 }  // namespace rft::control

@@ -13,20 +13,19 @@ double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-zmq::socket_t make_socket(zmq::context_t& zmq, const std::filesystem::path& path) {
-  zmq::socket_t socket(zmq, zmq::socket_type::xpub);
-  socket.set(zmq::sockopt::sndhwm, kMaxQueuedEvents);
-  socket.set(zmq::sockopt::maxmsgsize, int64_t{4096});  // of a subscription
-  bind_private(socket, path);
-  return socket;
-}
-
 }  // namespace
 
-Publisher::Publisher(boost::asio::io_context& loop, zmq::context_t& zmq, const std::filesystem::path& socket)
-    : socket_(make_socket(zmq, socket)),
+Publisher::Publisher(boost::asio::io_context& loop, zmq::context_t& zmq)
+    : socket_(zmq, zmq::socket_type::xpub),
       watch_(loop, socket_, [this] { take_subscription(); }),
       boot_(protocol::make_request_id()) {
+  socket_.set(zmq::sockopt::sndhwm, kMaxQueuedEvents);
+  socket_.set(zmq::sockopt::maxmsgsize, int64_t{4096});  // of a subscription
+  socket_.set(zmq::sockopt::linger, kLingerMs);
+}
+
+void Publisher::bind(const std::filesystem::path& socket) {
+  bind_private(socket_, socket);
   watch_.start();
 }
 
@@ -44,7 +43,9 @@ void Publisher::publish(const std::string& topic, const Json& data) {
   watch_.sent();
 }
 
-Json Publisher::sequences(std::string_view prefix) const {
+Json Publisher::sequences(std::string_view prefix) {
+  // ZeroMQ acts on a subscription that has arrived only when its socket is next used.
+  while (socket_.get(zmq::sockopt::events) & ZMQ_POLLIN) take_subscription();
   Json found = Json::object();
   for (auto it = sequences_.lower_bound(prefix); it != sequences_.end() && it->first.starts_with(prefix);
        ++it)

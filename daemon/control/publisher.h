@@ -20,14 +20,17 @@ constexpr size_t kMaxEventBytes = 64 << 10;  // a larger event is published with
 
 class Publisher {
  public:
-  // Binds `socket`, readable and writable for the daemon's user alone. Throws Error(io).
-  Publisher(boost::asio::io_context& loop, zmq::context_t& zmq, const std::filesystem::path& socket);
+  Publisher(boost::asio::io_context& loop, zmq::context_t& zmq);
+
+  // Listens at `socket`, for the daemon's user alone. Throws Error(io).
+  void bind(const std::filesystem::path& socket);
 
   void publish(const std::string& topic, const Json& data);
   // Names this start of the daemon.
   const std::string& boot() const { return boot_; }
-  // {topic: number of its last event} of the topics that begin with `prefix`.
-  Json sequences(std::string_view prefix) const;
+  // {topic: number of its last event} of the topics that begin with `prefix`, for a snapshot. A subscription
+  // that reached this machine before the request for the snapshot receives every later event.
+  Json sequences(std::string_view prefix);
 
  private:
   void take_subscription();

@@ -18,6 +18,7 @@ const auto kTable = std::to_array<RequestEntry>({
     {"logs", handle_logs, false, {"job"}},
     {"ls", handle_ls, false, {}},
     {"metrics", handle_metrics, false, {"job"}},
+    {"models", handle_models, false, {}},
     {"pause", handle_pause, true, {"job"}},
     {"ping", handle_ping, false, {}},
     {"plugins", handle_plugins, false, {}},

@@ -16,6 +16,7 @@ zmq::socket_t make_socket(zmq::context_t& zmq, const std::filesystem::path& path
   zmq::socket_t socket(zmq, zmq::socket_type::router);
   socket.set(zmq::sockopt::rcvhwm, kMaxQueuedRequests);
   socket.set(zmq::sockopt::sndhwm, kMaxQueuedReplies);
+  socket.set(zmq::sockopt::linger, kLingerMs);
   // A little above what is accepted, so that a request that is only just too large gets an answer; a client
   // that sends more is disconnected by ZeroMQ.
   socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(2 * protocol::kMaxRequestBytes));

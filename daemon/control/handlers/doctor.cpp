@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "control/handlers/handlers.h"
+#include "plugins/isolation.h"
 
 namespace rft::control {
 namespace {
@@ -48,6 +49,7 @@ void handle_doctor(Context& context, Call call) {
               {"program_folder", context.program_folder.string()},
               {"programs", programs_in(context.program_folder)},
               {"zmq", zmq_version()},
+              {"isolation", plugins::to_json(plugins::available_isolation())},
               {"jobs", jobs_by_state(context.jobs)},
               {"refused_plugins", std::move(refused)}});
 }

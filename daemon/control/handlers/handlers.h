@@ -11,6 +11,7 @@ void handle_doctor(Context& context, Call call);
 void handle_logs(Context& context, Call call);
 void handle_ls(Context& context, Call call);
 void handle_metrics(Context& context, Call call);
+void handle_models(Context& context, Call call);
 void handle_pause(Context& context, Call call);
 void handle_ping(Context& context, Call call);
 void handle_plugins(Context& context, Call call);

@@ -9,7 +9,7 @@ constexpr int64_t kDefaultRows = 100;
 constexpr int64_t kMaxRows = 10'000;
 
 // Of a list, what a row of it shows: the rest is in `show`.
-Json row_of(const jobs::JobView& view) {
+Json job_row(const jobs::JobView& view) {
   Json row = to_json(view);
   row.erase("metrics");
   row.erase("result");
@@ -38,7 +38,7 @@ jobs::JobFilter filter_of(const Args& args) {
 
 void handle_ls(Context& context, Call call) {
   Json rows = Json::array();
-  for (const jobs::JobView& view : context.jobs.list(filter_of(call.args()))) rows.push_back(row_of(view));
+  for (const jobs::JobView& view : context.jobs.list(filter_of(call.args()))) rows.push_back(job_row(view));
   call.reply({{"jobs", std::move(rows)}});
 }
 

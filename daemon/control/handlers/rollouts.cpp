@@ -1,11 +1,15 @@
+#include "base/error.h"
 #include "control/handlers/handlers.h"
 #include "control/pages.h"
 
 namespace rft::control {
 
 void handle_rollouts(Context& context, Call call) {
-  call.reply(
-      json_page(requested_page(call.args(), context.jobs.folder(call.args().job()) / "rollouts.jsonl")));
+  const std::string of = call.args().text_or("of", "training");
+  if (of != "training" && of != "validation")
+    throw Error(ErrorCode::invalid_argument, "\"of\" must be \"training\" or \"validation\"", "of");
+  const char* const file = of == "training" ? "rollouts.jsonl" : "validation.jsonl";
+  call.reply(json_page(requested_page(call.args(), context.jobs.folder(call.args().job()) / file)));
 }
 
 }  // namespace rft::control

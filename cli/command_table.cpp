@@ -1,0 +1,57 @@
+#include "cli/command_table.h"
+
+#include <array>
+
+#include "cli/commands/commands.h"
+
+namespace rft::cli {
+namespace {
+
+// Sorted by name.
+constexpr auto kTable = std::to_array<Command>({
+    {"cancel", "End a job for good; its files stay", "rftctl cancel 17", define_cancel},
+    {"completion", "Print the completions for a shell", "source <(rftctl completion bash)",
+     define_completion},
+    {"doctor", "Check the set-up and say what to do", "rftctl doctor", define_doctor},
+    {"export", "Copy a job's model to a folder", "rftctl export 17 ./fraud-triage", define_export},
+    {"fine-tunes", "Make a job from files and submit it",
+     "rftctl fine-tunes create -t train.jsonl -v valid.jsonl --model tiny --reward-model scorer.py --follow",
+     define_fine_tunes},
+    {"logs", "Print a job's log", "rftctl logs 17 --follow", define_logs},
+    {"ls", "List the jobs", "rftctl ls --state running --state queued", define_ls},
+    {"metrics", "Print a job's metrics", "rftctl metrics 17 --chart rollout/score_mean", define_metrics},
+    {"models", "List, check and make base models", "rftctl models ls", define_models},
+    {"pause", "Stop a job for now, its state kept", "rftctl pause 17", define_pause},
+    {"plugins", "List scorers and adapters", "rftctl plugins ls", define_plugins},
+    {"resume", "Continue a paused job", "rftctl resume 17", define_resume},
+    {"retry", "Try a failed or cancelled job again", "rftctl retry 17", define_retry},
+    {"rollouts", "Print a job's completions and scores", "rftctl rollouts 17 --last 5", define_rollouts},
+    {"show", "Show one job", "rftctl show 17 --plan", define_show},
+    {"submit", "Give a job folder to the daemon", "rftctl submit ./fraud-triage --follow", define_submit},
+    {"wait", "Wait until jobs have finished", "rftctl wait 17 --timeout 3600", define_wait},
+    {"watch", "Watch a job as it runs", "rftctl watch 17", define_watch},
+    {"why", "Say why a job is where it is", "rftctl why 17", define_why},
+});
+
+}  // namespace
+
+std::span<const Command> command_table() { return kTable; }
+
+void add_common_options(CLI::App& app, CommonOptions& options) {
+  app.add_option("--home", options.home, "The daemon's home (default: $RFTD_HOME, then ~/.local/share/rftd)")
+      ->type_name("DIR");
+  app.add_flag("--json", options.json, "Print JSON, and nothing else, on standard output");
+}
+
+std::string example_footer(std::string_view example) {
+  return "Example: " + std::string(example) + "\n" + kExitCodesHelp;
+}
+
+CLI::App* add_part(CLI::App& command, const std::string& name, const std::string& summary,
+                   const std::string& example) {
+  CLI::App* const part = command.add_subcommand(name, summary);
+  part->footer(example_footer(example));
+  return part;
+}
+
+}  // namespace rft::cli

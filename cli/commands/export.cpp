@@ -1,0 +1,72 @@
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/files.h"
+#include "cli/commands/commands.h"
+#include "cli/job_text.h"
+
+namespace rft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+uint64_t bytes_in(const fs::path& folder) {
+  uint64_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  return bytes;
+}
+
+// The job's exported model.
+fs::path model_of(const Json& job) {
+  const fs::path model = fs::path(text_of(job, "folder")) / "model";
+  if (fs::is_directory(model)) return model;
+  const std::string id = whole(whole_of(job, "id")), state = text_of(job, "state");
+  throw Error(ErrorCode::conflict,
+              "job " + id + " has no model yet, its state is " + state +
+                  (is_finished(state) ? "; see: rftctl why " : "; wait for it with: rftctl wait ") + id);
+}
+
+// Copies whole or not at all: under a temporary name beside the target, synced, then renamed.
+void copy_model(const fs::path& model, const fs::path& target) {
+  if (fs::exists(target))
+    throw Error(ErrorCode::conflict, target.string() + " is there already; name a folder that is not", "DIR");
+  fs::create_directories(target.parent_path());
+  const fs::path temporary =
+      target.parent_path() / (".tmp-" + target.filename().string() + "-" + std::to_string(::getpid()));
+  try {
+    fs::copy(model, temporary, fs::copy_options::recursive);
+    publish_folder(temporary, target);
+  } catch (const fs::filesystem_error& error) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw Error(ErrorCode::io, error.what());
+  } catch (const Error&) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+}
+
+}  // namespace
+
+Run define_export(CLI::App& app) {
+  const auto job_name = std::make_shared<std::string>();
+  const auto folder = std::make_shared<std::string>();
+  app.add_option("JOB", *job_name, "Number or name")->required();
+  app.add_option("DIR", *folder, "The folder to make: a Hugging Face model directory")->required();
+  return [=](Session& session) {
+    const Json job = session.client.ask("show", {{"job", *job_name}}).at("job");
+    fs::path target = fs::absolute(*folder).lexically_normal();
+    if (!target.has_filename()) target = target.parent_path();  // a slash at its end
+    copy_model(model_of(job), target);
+    const uint64_t bytes = bytes_in(target);
+    session.out.line(target.string() + ": " + bytes_text(bytes) + ", the best model of job " +
+                     whole(whole_of(job, "id")));
+    session.out.value({{"job", whole_of(job, "id")}, {"folder", target.string()}, {"bytes", bytes}});
+    return kOk;
+  };
+}
+
+}  // namespace rft::cli

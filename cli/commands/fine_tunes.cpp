@@ -1,0 +1,107 @@
+#include <unistd.h>
+
+#include "cli/commands/commands.h"
+#include "cli/follow.h"
+#include "cli/home.h"
+#include "cli/job_folder_builder.h"
+#include "cli/job_text.h"
+#include "cli/submission.h"
+
+namespace rft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CreateOptions {
+  JobFiles files;
+  std::string train, validation, test;
+  std::string from_job;
+  bool follow = false;
+};
+
+// The best model of a finished job, to go on from.
+std::string model_of_job(Client& client, const std::string& job) {
+  const Json found = client.ask("show", {{"job", job}}).at("job");
+  const fs::path model = fs::path(text_of(found, "folder")) / "model";
+  if (fs::is_directory(model)) return model;
+  throw Error(ErrorCode::conflict,
+              "job " + job + " has no model to go on from yet, its state is " + text_of(found, "state"),
+              "--from-job");
+}
+
+// A folder that is there for as long as the daemon copies it.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+int create_job(CreateOptions options, Session& session) {
+  JobFiles& files = options.files;
+  require_daemon(session.client.home());
+  files.train = options.train;
+  files.validation = options.validation;
+  files.test = options.test;
+  if (!options.from_job.empty()) files.model = model_of_job(session.client, options.from_job);
+  // Under a name that the daemon does not take by itself: it is submitted once it is whole.
+  const TemporaryFolder folder(session.client.home() / "incoming" /
+                               (".tmp-" + job_name(files) + "-" + std::to_string(::getpid())));
+  build_job_folder(files, folder.path());
+  const int64_t job = whole_of(submit_folder(session.client, folder.path()), "id");
+  if (!options.follow) return report_submission(session, checked_job(session.client, job));
+  return follow_job(session, job);
+}
+
+}  // namespace
+
+Run define_fine_tunes(CLI::App& app) {
+  const auto options = std::make_shared<CreateOptions>();
+  JobFiles& files = options->files;
+  app.require_subcommand(1);
+  CLI::App* const part =
+      add_part(app, "create", "Make a job from a training file, a model and a scorer",
+               "rftctl fine-tunes create -t train.jsonl -v valid.jsonl --model tiny --learning-rate 5e-5 "
+               "--n_epochs 4 --reward-model scorer.py --follow");
+  part->add_option("-t,--training-file,--training_file", options->train, "JSONL of prompts to train on")
+      ->required()
+      ->type_name("FILE");
+  part->add_option("-v,--validation-file,--validation_file", options->validation,
+                   "JSONL to validate on (default: a tenth of the training file)")
+      ->type_name("FILE");
+  part->add_option("--test-file", options->test, "JSONL to test the base and the exported model on")
+      ->type_name("FILE");
+  CLI::Option* const model = part->add_option("-m,--model", files.model,
+                                              "A name under HOME/models, or a Hugging Face model directory");
+  CLI::Option* const from_job = part->add_option("--from-job,--from_job", options->from_job,
+                                                 "Go on from the best model of this job instead")
+                                    ->type_name("JOB")
+                                    ->excludes(model);
+  part->add_option("--reward-model,--reward_model", files.scorer,
+                   "The scorer: a .py or .so file, an executable, or the name of a registered one")
+      ->required()
+      ->type_name("SCORER");
+  part->add_option("--learning-rate,--learning_rate", files.learning_rate, "Such as 5e-5")
+      ->check(CLI::PositiveNumber);
+  part->add_option("--n_epochs,--n-epochs", files.epochs, "Passes over the training file")
+      ->check(CLI::PositiveNumber);
+  part->add_option("--seed", files.seed, "Of everything random");
+  part->add_option("--suffix", files.name, "The job's name (default: the training file's)");
+  part->add_option("--set", files.settings, "Any other key of job.toml, such as rollout.max_new_tokens=16")
+      ->type_name("SECTION.KEY=VALUE")
+      ->take_all()
+      ->expected(1);
+  part->add_flag("--follow", options->follow, "Watch the job until it has finished");
+  part->callback([model, from_job] {
+    if (model->empty() && from_job->empty()) throw CLI::RequiredError("--model or --from-job");
+  });
+  return [options](Session& session) { return create_job(*options, session); };
+}
+
+}  // namespace rft::cli

@@ -1,0 +1,93 @@
+#include <cmath>
+
+#include "cli/commands/commands.h"
+#include "cli/job_text.h"
+#include "cli/paging.h"
+
+namespace rft::cli {
+namespace {
+
+struct MetricsOptions {
+  PagingOptions paging;
+  std::vector<std::string> names;
+  std::string chart;
+};
+
+// What is shown unless names are given; a row shows those that it has.
+const std::vector<std::string> kUsual = {
+    "rollout/score_mean", "objective/kl_to_reference",       "policy/entropy", "policy/clip_fraction",
+    "loss/value",         "throughput/rollout_tokens_per_s", "time/update_s"};
+
+// Figures of a validation stand in rows of their own: one line for them.
+std::string other_line(const Json& row) {
+  std::string line;
+  for (const auto& [name, value] : row.items())
+    if (value.is_number() && name.find('/') != std::string::npos)
+      line += "  " + name + " " + number(value.get<double>(), 4);
+  return line;
+}
+
+bool is_training_row(const Json& row) { return row.contains("rollout/score_mean"); }
+
+int print_chart(const MetricsOptions& options, Session& session) {
+  std::vector<double> values;
+  PagingOptions paging = options.paging;
+  print_pages(session, "metrics", Json::object(), paging, [&](const Json& page) {
+    for (const Json& row : page.at("rows"))
+      if (const double value = number_of(row, options.chart.c_str()); std::isfinite(value))
+        values.push_back(value);
+  });
+  session.out.value({{"name", options.chart}, {"values", values}});
+  if (values.empty())
+    throw Error(ErrorCode::not_found, "job " + paging.job + " has no figures \"" + options.chart +
+                                          "\" yet; the names that it has are in: rftctl metrics " +
+                                          paging.job + " --json");
+  const auto width = static_cast<size_t>(std::max(20, session.out.style().width - 12));
+  session.out.line(options.chart + ", by iteration (now " + number(values.back(), 4) + ")");
+  for (const std::string& line : chart(values, width, 10)) session.out.line(line);
+  return kOk;
+}
+
+int print_rows(const MetricsOptions& options, Session& session) {
+  const std::vector<std::string>& names = options.names.empty() ? kUsual : options.names;
+  bool header = true;
+  return print_pages(session, "metrics", Json::object(), options.paging, [&](const Json& page) {
+    for (const Json& row : page.at("rows")) {
+      session.out.value(row);
+      const std::string iteration = whole(whole_of(row, "iteration"));
+      if (options.names.empty() && !is_training_row(row)) {
+        session.out.line(std::string(9 - std::min<size_t>(9, iteration.size()), ' ') + iteration +
+                         other_line(row));
+        continue;
+      }
+      // One width for a column, whatever comes: rows may follow for hours.
+      std::string head = "iteration",
+                  line = std::string(9 - std::min<size_t>(9, iteration.size()), ' ') + iteration;
+      for (const std::string& name : names) {
+        const std::string value = number(number_of(row, name.c_str()), 4);
+        head += "  " + name;
+        line += "  " + std::string(name.size() - std::min(name.size(), value.size()), ' ') + value;
+      }
+      if (std::exchange(header, false)) session.out.line(paint(session.out.style(), Colour::bold, head));
+      session.out.line(line);
+    }
+  });
+}
+
+}  // namespace
+
+Run define_metrics(CLI::App& app) {
+  const auto options = std::make_shared<MetricsOptions>();
+  add_paging_options(app, options->paging);
+  app.add_option("--name", options->names, "A figure to show, such as policy/entropy; may be repeated")
+      ->take_all()
+      ->expected(1);
+  app.add_option("--chart", options->chart, "Draw one figure, such as rollout/score_mean")
+      ->excludes("--name")
+      ->excludes("--follow");
+  return [options](Session& session) {
+    return options->chart.empty() ? print_rows(*options, session) : print_chart(*options, session);
+  };
+}
+
+}  // namespace rft::cli

@@ -1,0 +1,53 @@
+#include <optional>
+
+#include "cli/commands/commands.h"
+#include "cli/job_feed.h"
+#include "cli/job_text.h"
+
+namespace rft::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The job once it has finished; nothing when the time is over.
+std::optional<Json> finished_job(Client& client, int64_t job, Clock::time_point deadline) {
+  JobFeed feed(client, job);
+  for (;;) {
+    const JobUpdate update = feed.next(deadline);
+    if (update.kind == JobUpdate::Kind::timeout) return std::nullopt;
+    const bool whole = update.kind == JobUpdate::Kind::snapshot || update.topic == "status";
+    if (whole && is_finished(text_of(update.data, "state"))) return update.data;
+  }
+}
+
+int wait_for(const std::vector<std::string>& jobs, double timeout_s, Session& session) {
+  const auto deadline = timeout_s > 0 ? Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                                           std::chrono::duration<double>(timeout_s))
+                                      : Clock::time_point::max();
+  int exit_code = kOk;
+  for (const std::string& name : jobs) {
+    const auto job = finished_job(session.client, job_id(session.client, name), deadline);
+    if (!job) {
+      session.out.note("rftctl: job " + name + " has not finished within " + duration_text(timeout_s));
+      return kTimedOut;
+    }
+    session.out.line(outcome_line(session.out.style(), *job));
+    session.out.value(*job);
+    if (exit_code == kOk) exit_code = exit_code_of_state(text_of(*job, "state"));
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+Run define_wait(CLI::App& app) {
+  const auto jobs = std::make_shared<std::vector<std::string>>();
+  const auto timeout_s = std::make_shared<double>(0);
+  app.add_option("JOB", *jobs, "Number or name")->required();
+  app.add_option("--timeout", *timeout_s, "Give up after so many seconds (default: never)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("SECONDS");
+  return [=](Session& session) { return wait_for(*jobs, *timeout_s, session); };
+}
+
+}  // namespace rft::cli

@@ -1,0 +1,119 @@
+// rftctl: the command line of rftd. It talks to the daemon over its sockets (docs/protocol.md) and keeps no
+// state of its own.
+#include <iostream>
+#include <map>
+#include <vector>
+
+#include "base/nearest.h"
+#include "cli/command_table.h"
+#include "cli/home.h"
+
+namespace {
+
+using namespace rft;
+using namespace rft::cli;
+
+// The first argument that is no option, where it should be the name of one of `commands`.
+void refuse_unknown_command(const std::vector<std::string>& arguments,
+                            const std::vector<std::string>& commands, const std::string& where) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--home") ++i;
+    if (i >= arguments.size() || arguments[i].starts_with("-")) continue;
+    if (std::ranges::find(commands, arguments[i]) == commands.end())
+      throw Error(ErrorCode::invalid_argument, "unknown command \"" + arguments[i] + "\"" +
+                                                   did_you_mean(arguments[i], commands) + " See: " + where +
+                                                   " --help");
+    return;
+  }
+}
+
+// Mistyped options get the nearest one named, as commands do.
+std::string with_suggestion(const CLI::App& chosen, const CLI::ParseError& error, const std::string& where) {
+  std::string message = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    std::vector<std::string> known;
+    for (const CLI::Option* option : chosen.get_options())
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    for (const std::string& extra : chosen.remaining(true))
+      if (extra.starts_with("--")) message += did_you_mean(extra.substr(0, extra.find('=')), known);
+  }
+  return message + " See: " + where + " --help";
+}
+
+// The command that was named, as deep as it goes: `rftctl models new`.
+std::pair<const CLI::App*, std::string> deepest(const CLI::App& app) {
+  const CLI::App* chosen = &app;
+  std::string where = app.get_name();
+  while (!chosen->get_subcommands().empty()) {
+    chosen = chosen->get_subcommands().front();
+    where += " " + chosen->get_name();
+  }
+  return {chosen, where};
+}
+
+// The whole command line and what its commands run.
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.set_version_flag("--version", "rftctl " RFT_VERSION);
+    app_.require_subcommand(1);
+    app_.footer(std::string("Each command has its own --help, with an example.\n") + kExitCodesHelp);
+    add_common_options(app_, common_);
+    for (const Command& command : command_table()) {
+      CLI::App* const sub = app_.add_subcommand(std::string(command.name), std::string(command.summary));
+      sub->footer(example_footer(command.example));
+      runs_[sub] = command.define(*sub);
+      if (sub->get_subcommands({}).empty()) add_common_options(*sub, common_);
+      for (CLI::App* part : sub->get_subcommands({})) add_common_options(*part, common_);
+    }
+  }
+
+  int main(int argc, char** argv) {
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    // Known before the line is parsed: an error in it is told in the same way.
+    const bool json = std::ranges::find(arguments, "--json") != arguments.end();
+    const Output out(json, Style::of_stdout());
+    try {
+      std::vector<std::string> names;
+      for (const Command& command : command_table()) names.emplace_back(command.name);
+      refuse_unknown_command(arguments, names, "rftctl");
+      app_.parse(argc, argv);
+    } catch (const CLI::Success& help) {
+      return app_.exit(help);
+    } catch (const CLI::ParseError& error) {
+      const auto [chosen, where] = deepest(app_);
+      out.error(Error(ErrorCode::invalid_argument, with_suggestion(*chosen, error, where)));
+      return kUsage;
+    } catch (const Error& error) {
+      out.error(error);
+      return kUsage;
+    }
+    return run(out);
+  }
+
+ private:
+  int run(const Output& out) {
+    try {
+      Client client(find_home(common_.home));
+      Session session{client, out, app_};
+      return runs_.at(app_.get_subcommands().front())(session);
+    } catch (const Error& error) {
+      out.error(error);
+      return exit_code_of(error);
+    } catch (const std::exception& error) {
+      out.error(Error(ErrorCode::internal, error.what()));
+      return kFailed;
+    }
+  }
+
+  CLI::App app_{"Talk to rftd, the daemon that fine-tunes language models by reinforcement.", "rftctl"};
+  CommonOptions common_;
+  std::map<const CLI::App*, Run> runs_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  return CommandLine().main(argc, argv);
+}

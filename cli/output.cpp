@@ -1,0 +1,26 @@
+#include "cli/output.h"
+
+#include <iostream>
+
+namespace rft::cli {
+
+void Output::text(const std::string& text) const {
+  if (!json_) std::cout << text << std::flush;
+}
+
+void Output::note(const std::string& line) const {
+  if (!json_) std::cerr << line << std::endl;
+}
+
+void Output::value(const Json& value) const {
+  if (json_) std::cout << dump_json(value) << std::endl;
+}
+
+void Output::error(const Error& error) const {
+  std::cerr << "rftctl: " << error.what() << std::endl;
+  Json json = {{"code", to_string(error.code())}, {"message", error.what()}};
+  if (!error.field().empty()) json["field"] = error.field();
+  value({{"error", std::move(json)}});
+}
+
+}  // namespace rft::cli

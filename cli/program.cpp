@@ -1,0 +1,79 @@
+#include "cli/program.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/subprocess.h"
+
+namespace rft::cli {
+namespace {
+
+constexpr size_t kMaxOutput = 16 << 20;
+
+struct Pipe {
+  UniqueFd read, write;
+
+  Pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
+    read = UniqueFd(ends[0]);
+    write = UniqueFd(ends[1]);
+  }
+};
+
+// Reads both to their ends, whichever has something first.
+void drain(UniqueFd& out, std::string& output, UniqueFd& err, std::string& errors) {
+  std::array<char, 65536> buffer;
+  while (out || err) {
+    std::array<pollfd, 2> items = {{{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}}};
+    if (::poll(items.data(), items.size(), -1) < 0 && errno != EINTR) throw_errno("cannot wait for output");
+    const auto take = [&](const pollfd& item, UniqueFd& fd, std::string& text) {
+      if (!item.revents) return;
+      const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+      if (got < 0 && errno == EINTR) return;
+      if (got <= 0) return fd.reset();
+      if (text.size() < kMaxOutput) text.append(buffer.data(), static_cast<size_t>(got));
+    };
+    take(items[0], out, output);
+    take(items[1], err, errors);
+  }
+}
+
+}  // namespace
+
+std::filesystem::path find_program(const std::string& name) {
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  if (std::filesystem::exists(folder / name)) return folder / name;
+  throw Error(ErrorCode::not_found,
+              name + " is not in " + folder.string() + ", where rftctl is; install or build both");
+}
+
+ProgramResult run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments) {
+  const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  Pipe out, err;
+  ProcessOptions options;
+  options.argv = {program.string()};
+  options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+  options.descriptors = {{nothing.get(), 0}, {out.write.get(), 1}, {err.write.get(), 2}};
+  options.dies_with_parent = true;
+  Subprocess process(options);
+  out.write.reset();
+  err.write.reset();
+
+  ProgramResult result;
+  drain(out.read, result.output, err.read, result.errors);
+  const auto status = process.wait(-1);
+  if (!status || status->signal)
+    throw Error(ErrorCode::internal, program.filename().string() + " " +
+                                         (status ? status->text() : "did not end") +
+                                         "; it wrote: " + result.errors);
+  result.exit_code = *status->exit_code;
+  return result;
+}
+
+}  // namespace rft::cli

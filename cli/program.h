@@ -1,0 +1,23 @@
+// The offline verbs: rft-worker, found beside rftctl, does the work.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace rft::cli {
+
+// `name` in rftctl's own folder. Throws Error(not_found) that says where it was looked for.
+std::filesystem::path find_program(const std::string& name);
+
+struct ProgramResult {
+  int exit_code = 0;
+  std::string output;  // what it wrote to standard output, at most 16 MB
+  std::string errors;  // and to standard error
+};
+
+// Runs it to its end with nothing on its standard input. Throws Error(io) when it cannot be started,
+// Error(internal) when a signal ended it.
+ProgramResult run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments);
+
+}  // namespace rft::cli

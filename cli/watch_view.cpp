@@ -1,0 +1,169 @@
+#include "cli/watch_view.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/job_text.h"
+
+namespace rft::cli {
+namespace {
+
+constexpr size_t kLogLines = 3;
+constexpr size_t kChartHeight = 5;
+constexpr int kBarWidth = 30;
+
+std::vector<double> values_of(const std::map<int64_t, double>& points) {
+  std::vector<double> values;
+  for (const auto& [iteration, value] : points) values.push_back(value);
+  return values;
+}
+
+std::string metrics_line(int64_t iteration, int64_t num_iterations, const Json& values) {
+  std::string line = "iteration " + whole(iteration);
+  if (num_iterations > 0) line += "/" + whole(num_iterations);
+  const auto add = [&](const char* name, const char* key, int digits) {
+    const double value = number_of(values, key);
+    if (std::isfinite(value)) line += std::string("  ") + name + " " + number(value, digits);
+  };
+  add("score", "rollout/score_mean", 3);
+  add("kl", "objective/kl_to_reference", 4);
+  add("entropy", "policy/entropy", 3);
+  add("clip", "policy/clip_fraction", 3);
+  add("length", "rollout/completion_length", 1);
+  add("tokens/s", "throughput/rollout_tokens_per_s", 0);
+  return line;
+}
+
+std::string validation_line(const Json& event) {
+  return text_of(event, "split") + " (" + text_of(event, "stage") + "): " + text_of(event, "metric") + " " +
+         number(number_of(event, "value"), 4) +
+         (event.value("best", Json(false)) == Json(true) ? ", the best so far" : "");
+}
+
+}  // namespace
+
+void WatchView::add_history(const Json& rows) {
+  for (const Json& row : rows) take_metrics(whole_of(row, "iteration"), row);
+}
+
+void WatchView::take_metrics(int64_t iteration, const Json& values) {
+  if (const double score = number_of(values, "rollout/score_mean"); std::isfinite(score))
+    scores_[iteration] = score;
+}
+
+std::vector<std::string> WatchView::update(const JobUpdate& update) {
+  switch (update.kind) {
+    case JobUpdate::Kind::timeout:
+      return {};
+    case JobUpdate::Kind::lost:
+      if (std::exchange(lost_, true)) return {};
+      return {"the daemon has gone; waiting for it to come back"};
+    case JobUpdate::Kind::snapshot: {
+      std::vector<std::string> lines;
+      if (std::exchange(lost_, false)) lines.push_back("the daemon is back");
+      std::ranges::move(job_changed(update.data), std::back_inserter(lines));
+      return lines;
+    }
+    case JobUpdate::Kind::event:
+      break;
+  }
+  const Json& event = update.data;
+  if (update.topic == "status") return job_changed(event);
+  if (update.topic == "progress") {
+    job_["progress"] = event;
+  } else if (update.topic == "metrics") {
+    const int64_t iteration = whole_of(event, "iteration");
+    const Json values = part_of(event, "values");
+    take_metrics(iteration, values);
+    if (!values.contains("rollout/score_mean")) return {};  // of a validation, which has an event of its own
+    return {metrics_line(iteration, whole_of(part_of(job_, "progress"), "num_iterations"), values)};
+  } else if (update.topic == "validation") {
+    job_["validation"][text_of(event, "stage") + "/" + text_of(event, "split")] = event;
+    if (event.value("best", Json(false)) == Json(true) && text_of(event, "split") == "validation")
+      job_["validation"]["best"] = event;
+    if (text_of(event, "split") == "validation")
+      validations_[whole_of(event, "iteration")] = number_of(event, "value");
+    return {validation_line(event)};
+  } else if (update.topic == "log") {
+    const std::string level = text_of(event, "level");
+    const std::string line = (level == "info" ? "" : level + ": ") + one_line(text_of(event, "message"));
+    log_.push_back(line);
+    if (log_.size() > kLogLines) log_.pop_front();
+    if (level != "info") return {line};
+  } else if (update.topic == "checkpoint") {
+    return {"checkpoint " + text_of(event, "path")};
+  }
+  return {};
+}
+
+std::vector<std::string> WatchView::job_changed(const Json& job) {
+  const bool same = text_of(job, "state") == text_of(job_, "state") &&
+                    text_of(job, "reason") == text_of(job_, "reason") &&
+                    whole_of(job, "attempt") == whole_of(job_, "attempt");
+  job_ = job;
+  const Json validation = part_of(job, "validation");
+  for (const auto& [stage, message] : validation.items())
+    if (text_of(message, "split") == "validation")
+      validations_[whole_of(message, "iteration")] = number_of(message, "value");
+  if (same) return {};
+  return {headline(style_, job_)};
+}
+
+std::string WatchView::progress_line() const {
+  const Json progress = part_of(job_, "progress");
+  if (text_of(job_, "state") != "running" || progress.empty()) return "";
+  const double done = number_of(progress, "done"), total = number_of(progress, "total");
+  std::string phase = text_of(progress, "phase");
+  phase.resize(std::max<size_t>(phase.size(), 10), ' ');
+  std::string line = phase + " " + paint(style_, Colour::blue, bar(done / total, kBarWidth)) + " " +
+                     whole(whole_of(progress, "done")) + "/" + whole(whole_of(progress, "total")) + " " +
+                     text_of(progress, "unit");
+  const double rate = done / number_of(progress, "elapsed_s");
+  if (std::isfinite(rate) && rate > 0) line += ", " + number(rate, rate < 10 ? 1 : 0) + "/s";
+  return line;
+}
+
+std::string WatchView::iteration_line() const {
+  const Json progress = part_of(job_, "progress");
+  if (text_of(job_, "state") != "running" || whole_of(progress, "num_iterations") == 0) return "";
+  const double iteration = number_of(progress, "iteration"), total = number_of(progress, "num_iterations");
+  std::string line = "iteration  " + paint(style_, Colour::green, bar((iteration - 1) / total, kBarWidth)) +
+                     " " + whole(whole_of(progress, "iteration")) + "/" +
+                     whole(whole_of(progress, "num_iterations"));
+  if (whole_of(progress, "num_epochs") > 0)
+    line += ", epoch " + whole(whole_of(progress, "epoch")) + "/" + whole(whole_of(progress, "num_epochs"));
+  if (const double eta = number_of(progress, "eta_s"); std::isfinite(eta))
+    line += ", " + duration_text(eta) + " left";
+  return line;
+}
+
+std::vector<std::string> WatchView::score_lines() const {
+  std::vector<std::string> lines;
+  const std::vector<double> scores = values_of(scores_);
+  const size_t width = style_.width > 40 ? static_cast<size_t>(style_.width) - 12 : 28;
+  if (scores.size() >= 2) {
+    lines.push_back("score of the rollouts, by iteration (now " + number(scores.back(), 3) + ")");
+    std::ranges::move(chart(scores, width, kChartHeight), std::back_inserter(lines));
+  } else if (scores.size() == 1) {
+    lines.push_back("score of the rollouts: " + number(scores.back(), 3));
+  }
+  std::vector<std::string> validations = validation_lines(job_);
+  if (!validations.empty() && validations_.size() >= 2)
+    validations.front() += "  " + sparkline(values_of(validations_), 30);
+  std::ranges::move(validations, std::back_inserter(lines));
+  return lines;
+}
+
+std::vector<std::string> WatchView::picture() const {
+  std::vector<std::string> lines = {headline(style_, job_)};
+  if (lost_)
+    lines.push_back(paint(style_, Colour::yellow, "the daemon has gone; waiting for it to come back"));
+  for (const std::string& line : {iteration_line(), progress_line()})
+    if (!line.empty()) lines.push_back(line);
+  std::ranges::move(score_lines(), std::back_inserter(lines));
+  for (const std::string& line : log_)
+    lines.push_back(paint(style_, Colour::dim, cut(line, static_cast<size_t>(style_.width) - 1)));
+  return lines;
+}
+
+}  // namespace rft::cli
