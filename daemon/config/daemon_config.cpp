@@ -12,7 +12,7 @@ Range at_least(double min) { return {.min = min}; }
 Range above(double min) { return {.min = min, .min_excluded = true}; }
 
 std::vector<Key> daemon_keys(DaemonConfig& daemon) {
-  auto& [log, intake, capacity, retry, worker, tcp] = daemon;
+  auto& [log, intake, capacity, retry, worker] = daemon;
   return {
       {"log",
        "level",
@@ -44,45 +44,15 @@ std::vector<Key> daemon_keys(DaemonConfig& daemon) {
       {"worker", "stop_timeout_s", &worker.stop_timeout_s, above(0),
        "Seconds that a worker has to write a resume point when paused, stopped or cancelled; then it is "
        "killed."},
-
-      {"tcp",
-       "control_endpoint",
-       &tcp.control_endpoint,
-       {},
-       "Where requests are answered over TCP, such as tcp://10.0.0.5:7410; empty: nowhere. TCP needs the "
-       "three keys below."},
-      {"tcp",
-       "events_endpoint",
-       &tcp.events_endpoint,
-       {},
-       "Where events are published over TCP, such as tcp://10.0.0.5:7411; empty: nowhere."},
-      {"tcp",
-       "secret_key_file",
-       &tcp.secret_key_file,
-       {},
-       "File with the daemon's CURVE secret key (Z85), readable by its owner alone."},
-      {"tcp",
-       "allowed_clients",
-       &tcp.allowed_clients,
-       {},
-       "CURVE public keys (Z85) of the clients that may connect."},
   };
 }
 
-void check_tcp(const TcpConfig& tcp, const KeyLines& lines) {
-  const auto fail = [&](std::string_view name, const std::string& message) {
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("{}[tcp] {} {}", lines.where("tcp", name), name, message), std::string(name));
+const std::vector<RefusedKey>& refused_keys() {
+  static const std::vector<RefusedKey> keys = {
+      {"", "tcp",
+       "this version serves only the sockets in HOME/run; leave the section out, and reach them over ssh"},
   };
-  for (const auto& [name, endpoint] :
-       {std::pair<std::string_view, const std::string&>{"control_endpoint", tcp.control_endpoint},
-        {"events_endpoint", tcp.events_endpoint}}) {
-    if (endpoint.empty()) continue;
-    if (endpoint.rfind("tcp://", 0) != 0)
-      fail(name, fmt::format("= \"{}\" is no TCP endpoint; write it as tcp://ADDRESS:PORT", endpoint));
-    if (tcp.secret_key_file.empty() || tcp.allowed_clients.empty())
-      fail(name, "would be open to anyone; set secret_key_file and allowed_clients too");
-  }
+  return keys;
 }
 
 }  // namespace
@@ -90,8 +60,7 @@ void check_tcp(const TcpConfig& tcp, const KeyLines& lines) {
 DaemonConfig read_daemon_config(const std::filesystem::path& file) {
   DaemonConfig daemon;
   if (!std::filesystem::exists(file)) return daemon;
-  const KeyLines lines = read_toml(file, daemon_keys(daemon), {});
-  check_tcp(daemon.tcp, lines);
+  const KeyLines lines = read_toml(file, daemon_keys(daemon), refused_keys());
   if (daemon.retry.max_delay_s < daemon.retry.first_delay_s)
     throw Error(ErrorCode::invalid_argument,
                 lines.where("retry", "max_delay_s") +

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 namespace rft::config {
 
@@ -35,21 +34,12 @@ struct WorkerConfig {
   double stop_timeout_s = 60;      // for a pause, stop or cancel, after which it is killed
 };
 
-// ZeroMQ over TCP, besides the sockets in HOME/run. Either all are given or none.
-struct TcpConfig {
-  std::string control_endpoint;  // such as tcp://10.0.0.5:7410; empty: not over TCP
-  std::string events_endpoint;
-  std::string secret_key_file;  // CURVE secret key of the daemon, Z85, readable by its owner alone
-  std::vector<std::string> allowed_clients;  // CURVE public keys, Z85
-};
-
 struct DaemonConfig {
   LogConfig log;
   IntakeConfig intake;
   CapacityConfig capacity;
   RetryDelayConfig retry;
   WorkerConfig worker;
-  TcpConfig tcp;
 };
 
 // Throws Error(invalid_argument) "FILE:LINE: what is wrong; the mend". A missing file gives the defaults.

@@ -73,7 +73,4 @@ std::string range_text(const Key& key);
 // The rows as one Markdown table a section: key, type and range, default, meaning.
 std::string markdown_tables(const std::vector<Key>& keys);
 
-// The candidate that `word` is most likely a misspelling of, or "" when none is near.
-std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);
-
 }  // namespace rft::config

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/nearest.h"
 #include "config/key_table.h"
 
 #define TOML_EXCEPTIONS 1
@@ -135,18 +137,19 @@ class Reader {
            std::any_of(keys_.begin(), keys_.end(), [&](const Key& key) { return key.section == name; });
   }
 
-  std::vector<std::string_view> section_names() const {
-    std::vector<std::string_view> names;
+  std::vector<std::string> section_names() const {
+    std::vector<std::string> names;
     for (const auto& key : keys_)
       if (!key.section.empty() && (names.empty() || names.back() != key.section))
-        names.push_back(key.section);
+        names.emplace_back(key.section);
     return names;
   }
 
-  std::vector<std::string_view> key_names(std::string_view section) const {
-    std::vector<std::string_view> names;
+  // Of one section, or of all of them.
+  std::vector<std::string> key_names(std::optional<std::string_view> section) const {
+    std::vector<std::string> names;
     for (const auto& key : keys_)
-      if (key.section == section) names.push_back(key.name);
+      if (!section || key.section == *section) names.emplace_back(key.name);
     return names;
   }
 
@@ -157,24 +160,22 @@ class Reader {
       const auto near = nearest(name, names);
       fail(where(line),
            fmt::format("unknown section [{}]; {}", name,
-                       near.empty() ? fmt::format("the sections are {}", fmt::join(names, ", "))
-                                    : fmt::format("did you mean [{}]?", near)),
+                       near ? fmt::format("did you mean [{}]?", *near)
+                            : fmt::format("the sections are {}", fmt::join(names, ", "))),
            name);
     }
-    const std::string what = fmt::format("unknown key {}; ", full_name(section, name));
-    const auto names = key_names(section);
-    if (const auto near = nearest(name, names); !near.empty())
-      fail(where(line), what + fmt::format("did you mean {}?", near), name);
+    fail(where(line), fmt::format("unknown key {}; {}", full_name(section, name), key_advice(section, name)), name);
+  }
+
+  std::string key_advice(std::string_view section, std::string_view name) const {
     for (const auto& key : keys_)
-      if (key.name == name) fail(where(line), what + fmt::format("it belongs in [{}]", key.section), name);
-    std::vector<std::string_view> all;
-    for (const auto& key : keys_) all.push_back(key.name);
-    if (const auto near = nearest(name, all); !near.empty()) {
+      if (key.name == name) return "it belongs " + (key.section.empty() ? "at the top" : fmt::format("in [{}]", key.section));
+    const auto names = key_names(section);
+    if (const auto near = nearest(name, names)) return fmt::format("did you mean {}?", *near);
+    if (const auto near = nearest(name, key_names(std::nullopt)))
       for (const auto& key : keys_)
-        if (key.name == near)
-          fail(where(line), what + fmt::format("did you mean {}?", full_name(key.section, near)), name);
-    }
-    fail(where(line), what + fmt::format("the keys here are {}", fmt::join(names, ", ")), name);
+        if (key.name == *near) return fmt::format("did you mean {}?", full_name(key.section, *near));
+    return fmt::format("the keys here are {}", fmt::join(names, ", "));
   }
 
   [[noreturn]] void fail_missing(const Key& key) const {
@@ -236,10 +237,10 @@ class Reader {
     const std::string& value = node.as_string()->get();
     const auto& choices = key.range.choices;
     if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
-      const auto near = nearest(value, choices);
+      const auto near = nearest(value, std::vector<std::string>(choices.begin(), choices.end()));
       fail(where(node),
            fmt::format("{} = \"{}\" is not known; {}", full_name(key.section, key.name), value,
-                       near.empty() ? "give " + range_text(key) : fmt::format("did you mean \"{}\"?", near)),
+                       near ? fmt::format("did you mean \"{}\"?", *near) : "give " + range_text(key)),
            key.name);
     }
     if (key.required && value.empty())

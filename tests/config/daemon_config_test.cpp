@@ -1,0 +1,74 @@
+#include "config/daemon_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "support/temp_dir.h"
+#include "support/write_text.h"
+
+namespace rft::config {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string error_of(const std::filesystem::path& file) {
+  try {
+    read_daemon_config(file);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(DaemonConfig, IsOptional) {
+  const TempDir folder;
+  EXPECT_DOUBLE_EQ(read_daemon_config(folder.path() / "rftd.toml").intake.settle_s, 2);
+}
+
+TEST(DaemonConfig, ReadsItsKeys) {
+  const TempDir folder;
+  const auto config = read_daemon_config(write_text(
+      folder.path() / "rftd.toml", "[intake]\nsettle_s = 0.5\n[capacity]\ngpus = false\ncores = 2\n"));
+  EXPECT_DOUBLE_EQ(config.intake.settle_s, 0.5);
+  EXPECT_FALSE(config.capacity.gpus);
+  EXPECT_EQ(config.capacity.cores, 2);
+}
+
+TEST(DaemonConfig, RefusesTcpWithTheReason) {
+  const TempDir folder;
+  const auto file = write_text(folder.path() / "rftd.toml", "[tcp]\ncontrol = \"tcp://0.0.0.0:7410\"\n");
+  EXPECT_THAT(error_of(file),
+              HasSubstr("rftd.toml:1: tcp is refused: this version serves only the sockets in HOME/run"));
+}
+
+TEST(DaemonConfig, RefusesUnknownKeys) {
+  const TempDir folder;
+  const auto file = write_text(folder.path() / "rftd.toml", "[retry]\nfirst_delay = 1\n");
+  EXPECT_THAT(error_of(file), HasSubstr("did you mean first_delay_s?"));
+}
+
+TEST(DaemonConfigExample, IsTheFileInEtc) {
+  const std::filesystem::path file = std::filesystem::path(RFT_SOURCE_DIR) / "etc/rftd.toml";
+  if (std::getenv("RFT_UPDATE_DOCS") != nullptr) write_file_atomically(file, daemon_config_example());
+  EXPECT_EQ(read_file(file), daemon_config_example()) << "run config_test with RFT_UPDATE_DOCS=1";
+}
+
+TEST(DaemonConfigExample, IsAcceptedWithEveryKeyUncommented) {
+  const TempDir folder;
+  std::istringstream lines(daemon_config_example());
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    const bool is_key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+    text += (is_key ? line.substr(1) : line) + "\n";
+  }
+  EXPECT_EQ(error_of(write_text(folder.path() / "rftd.toml", text)), "no error");
+  EXPECT_THAT(text, HasSubstr("\nsettle_s = 2.0\n"));
+}
+
+}  // namespace
+}  // namespace rft::config

@@ -1,0 +1,175 @@
+#include "config/job_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "support/temp_dir.h"
+#include "support/write_text.h"
+
+namespace rft::config {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr const char* kRequired =
+    "[model]\npath = \"tiny\"\n[data]\ntrain = \"train.jsonl\"\n[scorer]\nplugin = \"exact_match\"\n";
+
+class JobConfigFile : public ::testing::Test {
+ protected:
+  JobConfig parse(const std::string& text) { return parse_job(write_text(file(), text)); }
+  // The message of the error, with the file's own path taken off.
+  std::string error_of(const std::string& text) {
+    try {
+      parse(text);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+      std::string message = error.what();
+      EXPECT_THAT(message, StartsWith(file().string() + ":"));
+      return message.substr(file().string().size());
+    }
+    return "no error";
+  }
+  std::filesystem::path file() const { return folder_.path() / "job.toml"; }
+
+  TempDir folder_;
+};
+
+TEST_F(JobConfigFile, TakesDefaultsForAllButThreeKeys) {
+  const JobConfig job = parse(kRequired);
+  EXPECT_EQ(job.model.path, "tiny");
+  EXPECT_EQ(job.data.train, "train.jsonl");
+  EXPECT_EQ(job.scorer.plugin, "exact_match");
+  EXPECT_EQ(job.training.epochs, 4);
+  EXPECT_DOUBLE_EQ(job.data.validation_split, 0.1);
+}
+
+TEST_F(JobConfigFile, NamesTheSectionOfAMissingRequiredKey) {
+  EXPECT_THAT(error_of("[data]\ntrain = \"t\"\n[scorer]\nplugin = \"x\"\n"),
+              StartsWith(": [model] path is missing; add path"));
+  EXPECT_THAT(error_of("[data]\nvalidation = \"v\"\n[model]\npath = \"m\"\n[scorer]\nplugin = \"x\"\n"),
+              StartsWith(":1: [data] train is missing"));
+}
+
+TEST_F(JobConfigFile, SuggestsTheNearestKeyWithItsLine) {
+  EXPECT_EQ(error_of(std::string(kRequired) + "[training]\nepochs = 2\nlerning_rate = 1e-4\n"),
+            ":9: unknown key [training] lerning_rate; did you mean learning_rate?");
+  EXPECT_THAT(error_of(std::string(kRequired) + "[training]\nn_epochs = 2\n"),
+              HasSubstr("did you mean epochs?"));
+}
+
+TEST_F(JobConfigFile, SendsAMisplacedKeyToItsSection) {
+  EXPECT_EQ(error_of(std::string(kRequired) + "[training]\ntemperature = 1.0\n"),
+            ":8: unknown key [training] temperature; it belongs in [rollout]");
+}
+
+TEST_F(JobConfigFile, SuggestsTheNearestSection) {
+  EXPECT_EQ(error_of(std::string(kRequired) + "[trainig]\nepochs = 1\n"),
+            ":7: unknown section [trainig]; did you mean [training]?");
+}
+
+TEST_F(JobConfigFile, NamesTheWrongTypeAndTheRightOne) {
+  EXPECT_EQ(error_of(std::string(kRequired) + "[training]\nepochs = \"four\"\n"),
+            ":8: [training] epochs is a string; give integer ≥ 1");
+  EXPECT_THAT(error_of(std::string(kRequired) + "[rollout]\nstop = [1]\n"),
+              HasSubstr(":8: [rollout] stop is an integer; give list of strings"));
+  EXPECT_THAT(error_of("model = \"tiny\"\n"),
+              HasSubstr(":1: model is a string; write it as a section [model]"));
+}
+
+TEST_F(JobConfigFile, RefusesValuesOutOfRange) {
+  EXPECT_EQ(error_of(std::string(kRequired) + "[training]\nepochs = 0\n"),
+            ":8: [training] epochs = 0 is out of range; give integer ≥ 1");
+  EXPECT_THAT(error_of(std::string(kRequired) + "[rollout]\ntemperature = 0\n"),
+              HasSubstr("give number > 0"));
+  EXPECT_THAT(error_of(std::string(kRequired) + "[ppo]\ngamma = nan\n"), HasSubstr("out of range"));
+  EXPECT_THAT(error_of(std::string(kRequired) + "[ppo]\nadvantage_estimator = \"grp\"\n"),
+              HasSubstr("did you mean \"grpo\"?"));
+}
+
+TEST_F(JobConfigFile, PointsAtASyntaxError) {
+  EXPECT_THAT(error_of("name = \"a\"\n[model\npath = 1\n"),
+              AllOf(StartsWith(":2: not valid TOML: "), HasSubstr("missing quote, bracket")));
+}
+
+TEST_F(JobConfigFile, RefusesFiltersInRolloutsWithTheReason) {
+  for (const std::string key : {"top_k = 5", "top_p = 0.9", "min_p = 0.1"})
+    EXPECT_THAT(error_of(std::string(kRequired) + "[rollout]\n" + key + "\n"),
+                AllOf(StartsWith(":8: [rollout]"), HasSubstr("no KL of 0 to its reference")));
+}
+
+TEST_F(JobConfigFile, ChecksKeysAgainstEachOther) {
+  const std::string required = kRequired;
+  EXPECT_THAT(
+      error_of(required + "[ppo]\nadvantage_estimator = \"grpo\"\n[rollout]\nsamples_per_prompt = 1\n"),
+      AllOf(StartsWith(":8: "), HasSubstr("samples_per_prompt ≥ 2")));
+  EXPECT_THAT(error_of("[data]\ntrain = \"t\"\nvalidation = \"v\"\nvalidation_split = 0.2\n[model]\npath = "
+                       "\"m\"\n[scorer]\nplugin = \"x\"\n"),
+              AllOf(StartsWith(":4: "), HasSubstr("excludes validation")));
+  EXPECT_THAT(error_of(required + "[rollout]\nprompts_per_iteration = 1\nsamples_per_prompt = 2\n"),
+              HasSubstr("minibatches = 4 is more than the 2 episodes"));
+  EXPECT_THAT(error_of(required + "[validation]\ntop_k = 4\n"), HasSubstr("needs temperature > 0"));
+  EXPECT_THAT(error_of(required + "[warmup]\ndata = \"w\"\n"), HasSubstr("set epochs"));
+  EXPECT_THAT(error_of(required + "[ppo]\nadvantage_estimator = \"rloo\"\nmissing_eos = \"bootstrap\"\n"),
+              HasSubstr("value head"));
+  EXPECT_THAT(error_of(required + "[ppo]\nclip_range_high = 0.1\n"), HasSubstr("below clip_range"));
+}
+
+TEST_F(JobConfigFile, KeepsAScorersOptionsAsTheyAre) {
+  const JobConfig job = parse(
+      "[model]\npath = \"m\"\n[data]\ntrain = \"t\"\n[scorer]\nplugin = \"x\"\n"
+      "options = { positive = \"flag\", weights = [1, 2.5], deep = { a = true } }\n");
+  EXPECT_EQ(job.scorer.options["positive"], "flag");
+  EXPECT_EQ(job.scorer.options["weights"][0], 1);
+  EXPECT_EQ(job.scorer.options["weights"][1], 2.5);
+  EXPECT_EQ(job.scorer.options["deep"]["a"], true);
+}
+
+TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
+  JobConfig job = parse(
+      std::string(kRequired) +
+      "options = { text = \"a \\\"b\\\" \\\\ \\n ü\", n = [1, 2.5] }\n[training]\nlearning_rate = 3.3e-5\n");
+  job.data.prompt = "{task}\n\t{input}\x01";
+  job.rollout.stop = {"\n\n", "\"end\""};
+  job.resolved = {17, "/models/tiny", "/store/x.so", "shared_object", "abc"};
+  const std::string text = to_toml(job);
+  const JobConfig back = parse_plan(write_text(folder_.path() / "plan.toml", text));
+  EXPECT_EQ(to_toml(back), text);
+  EXPECT_EQ(back.training.learning_rate, 3.3e-5);
+  EXPECT_EQ(back.data.prompt, job.data.prompt);
+  EXPECT_EQ(back.rollout.stop, job.rollout.stop);
+  EXPECT_EQ(back.scorer.options, job.scorer.options);
+  EXPECT_EQ(back.resolved.job_id, 17);
+}
+
+TEST_F(JobConfigFile, DoesNotLetAnOwnerDecideWhatAdmissionDecides) {
+  EXPECT_THAT(error_of(std::string(kRequired) + "[resolved]\njob_id = 1\n"),
+              HasSubstr("is what admission decides"));
+}
+
+TEST_F(JobConfigFile, RequiresWhatAdmissionDecidedInAPlan) {
+  EXPECT_THROW(parse_plan(write_text(file(), kRequired)), Error);
+}
+
+// docs/job.md holds the tables between these two lines; RFT_UPDATE_DOCS=1 writes them.
+TEST(JobReference, IsWhatTheCodeSays) {
+  const std::filesystem::path file = std::filesystem::path(RFT_SOURCE_DIR) / "docs/job.md";
+  const std::string begin = "<!-- tables: made from daemon/config/job_config.cpp -->\n";
+  const std::string end = "<!-- end of tables -->\n";
+  const std::string text = read_file(file);
+  const auto from = text.find(begin);
+  const auto to = text.find(end);
+  ASSERT_NE(from, std::string::npos);
+  ASSERT_NE(to, std::string::npos);
+  const std::string expected = text.substr(0, from) + begin + "\n" + job_reference() + "\n" + text.substr(to);
+  if (std::getenv("RFT_UPDATE_DOCS") != nullptr) write_file_atomically(file, expected);
+  EXPECT_EQ(read_file(file), expected) << "run config_test with RFT_UPDATE_DOCS=1";
+}
+
+}  // namespace
+}  // namespace rft::config
