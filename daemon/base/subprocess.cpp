@@ -145,6 +145,11 @@ void Subprocess::signal_group(int number) const {
   if (pidfd_ && !status_) ::kill(-pid_, number);
 }
 
+void Subprocess::release() noexcept {
+  pid_ = -1;
+  pidfd_.reset();
+}
+
 std::optional<ExitStatus> Subprocess::wait(int timeout_ms) {
   if (status_) return status_;
   pollfd watched{pidfd_.get(), POLLIN, 0};

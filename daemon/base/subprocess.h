@@ -47,6 +47,8 @@ class Subprocess {
   int pidfd() const { return pidfd_.get(); }  // readable once the process has ended
   void signal(int number) const;              // to the process
   void signal_group(int number) const;        // to its whole process group
+  // Lets the process live on without an owner.
+  void release() noexcept;
   // Waits at most `timeout_ms` (-1: for ever); nothing if it still runs. Reaps it.
   std::optional<ExitStatus> wait(int timeout_ms);
 
