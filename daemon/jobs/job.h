@@ -46,6 +46,7 @@ struct Settling {
 };
 struct Checking {
   std::string reason;
+  bool copied = false;  // jobs/17-fraud/input/ is there: the job is kept whatever becomes of its source
 };
 struct Queued {
   std::string reason;
@@ -116,7 +117,13 @@ struct Job {
   SystemTime created_at;
   SystemTime started_at;   // of the first attempt; the epoch: never
   SystemTime finished_at;  // the epoch: not yet
+
+  // Its name under HOME/jobs, such as "17-fraud", after the folder that was dropped.
+  std::string folder_name() const;
 };
+
+// A name as a part of a path of our own: letters, digits, '.', '_' and '-', at most 64, no '.' in front.
+std::string safe_name(const std::string& name);
 
 // "2026-01-31T09:00:00Z", or "" for the epoch.
 std::string time_text(SystemTime time);

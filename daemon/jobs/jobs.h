@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "config/daemon_config.h"
 #include "jobs/job.h"
+#include "plugins/registry.h"
 
 namespace rft::jobs {
 
@@ -74,8 +75,8 @@ class Jobs {
     std::filesystem::path program_folder;  // where rft-worker and rft-plugin-host are
     config::DaemonConfig config;
   };
-  // topic ("job.17.status|progress|metrics|validation|checkpoint|log") and event. A status event is the job's
-  // to_json(JobView); the others are the worker's message less its "type".
+  // topic ("job.17.status|progress|metrics|validation|checkpoint|log", or "plugins" when they changed) and
+  // event. A status event is the job's to_json(JobView); the others are the worker's message less its "type".
   using EventSink = std::function<void(const std::string& topic, const Json& event)>;
   struct Answer {
     std::optional<Error> error;
@@ -103,6 +104,8 @@ class Jobs {
   std::filesystem::path folder(const std::string& job) const;
   // The text of the job's plan.toml: every value resolved. Throws Error(conflict) before it has been made.
   std::string plan(const std::string& job) const;
+  // The plugins that jobs can name, as they are now.
+  std::vector<plugins::PluginRow> plugins() const;
   // Newest first; settling folders before all.
   std::vector<JobView> list(const JobFilter& filter) const;
 

@@ -1,0 +1,262 @@
+#include "jobs/admission.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <numeric>
+#include <random>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/sha256.h"
+#include "jobs/folder.h"
+#include "plugins/adapter.h"
+
+namespace rft::jobs {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr size_t kMaxRemembered = 256;
+
+[[noreturn]] void reject(const std::string& message, const std::string& field = "") {
+  throw Error(ErrorCode::invalid_argument, message, field);
+}
+
+// Messages name files by their place in the owner's folder, not by ours.
+std::string relative_to_owner(std::string message, const fs::path& input) {
+  const std::string prefix = input.string() + "/";
+  for (size_t at; (at = message.find(prefix)) != std::string::npos;) message.erase(at, prefix.size());
+  return message;
+}
+
+// Whatever tells one version of a model's files from another without reading them.
+std::string identity_of(const fs::path& model) {
+  std::vector<std::string> parts;
+  for (const auto& entry : fs::directory_iterator(model)) {
+    struct stat info {};
+    if (::stat(entry.path().c_str(), &info) != 0) continue;
+    parts.push_back(fmt::format("{}:{}:{}:{}:{}.{}", entry.path().filename().string(), info.st_dev,
+                                info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec));
+  }
+  std::sort(parts.begin(), parts.end());
+  return fmt::format("{}", fmt::join(parts, "\n"));
+}
+
+// Where bfloat16 multiplies run in hardware it is the fast path; elsewhere float32 is.
+std::string resolve_dtype(const config::JobConfig& job) {
+  if (job.model.dtype != "auto") return job.model.dtype;
+  return job.resources.gpus > 0 || __builtin_cpu_supports("avx512bf16") ? "bfloat16" : "float32";
+}
+
+// One data file through the adapter. Answers the number of records.
+size_t convert(const plugins::AdapterOptions& options, const fs::path& input, const std::string& key,
+               const std::string& file, const fs::path& output) {
+  try {
+    open_beneath(input, file);
+  } catch (const Error& error) {
+    reject(fmt::format("job.toml: [data] {} = \"{}\": {}", key, file, error.what()), key);
+  }
+  const size_t num_records = plugins::convert_dataset(options, input / file, output);
+  if (num_records == 0)
+    reject(fmt::format("{}: no record in it; [data] {} needs at least one", file, key), key);
+  return num_records;
+}
+
+std::vector<std::string> read_lines(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw_errno("cannot read " + file.string());
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(std::move(line));
+  return lines;
+}
+
+void split(const fs::path& all, double share, uint64_t seed, const fs::path& train,
+           const fs::path& validation) {
+  const auto lines = read_lines(all);
+  if (lines.size() < 2)
+    reject(
+        "[data] train holds a single record, and a validation split is to be cut from it; add records, or "
+        "name a "
+        "file as validation",
+        "validation_split");
+  const auto chosen = choose_validation(lines.size(), share, seed);
+  std::string train_text;
+  std::string validation_text;
+  auto next = chosen.begin();
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const bool held_out = next != chosen.end() && *next == i;
+    if (held_out) ++next;
+    (held_out ? validation_text : train_text).append(lines[i]).append("\n");
+  }
+  write_file_atomically(train, train_text);
+  write_file_atomically(validation, validation_text);
+}
+
+// A warm-up learns outputs: each record must have one.
+void require_outputs(const fs::path& canonical, const std::string& file) {
+  size_t record_number = 0;
+  for_each_json_line(canonical, [&](Json&& record, size_t) {
+    ++record_number;
+    if (!record.contains("output"))
+      reject(fmt::format("{}: record {} has no `output`, which the warm-up learns; add it, name another file "
+                         "as [warmup] "
+                         "data, or set epochs = 0 there",
+                         file, record_number),
+             "output");
+  });
+}
+
+void write_data(const config::JobConfig& job, const plugins::AdapterOptions& adapter, const fs::path& input,
+                const fs::path& data) {
+  fs::remove_all(data);
+  fs::create_directory(data);
+  const fs::path train = data / "train.jsonl";
+  const fs::path validation = data / "validation.jsonl";
+  if (job.data.validation.empty()) {
+    const fs::path all = data / ".all.jsonl";
+    convert(adapter, input, "train", job.data.train, all);
+    split(all, job.data.validation_split, static_cast<uint64_t>(job.training.seed), train, validation);
+    fs::remove(all);
+  } else {
+    convert(adapter, input, "train", job.data.train, train);
+    convert(adapter, input, "validation", job.data.validation, validation);
+  }
+  if (!job.data.test.empty()) convert(adapter, input, "test", job.data.test, data / "test.jsonl");
+  if (job.warmup.epochs == 0) return;
+  const fs::path warmup = data / "warmup.jsonl";
+  if (job.warmup.data.empty())
+    fs::copy_file(train, warmup);
+  else
+    convert(adapter, input, "data", job.warmup.data, warmup);
+  require_outputs(warmup, job.warmup.data.empty() ? job.data.train : job.warmup.data);
+}
+
+config::JobConfig parse_input(const fs::path& input) {
+  if (!fs::is_regular_file(fs::symlink_status(input / "job.toml")))
+    reject("no job.toml in the folder; add one that names [model] path, [data] train and [scorer] plugin",
+           "job.toml");
+  return config::parse_job(input / "job.toml");
+}
+
+std::string write_manifest(const fs::path& folder) {
+  const std::string text = manifest(folder);
+  write_file_atomically(folder / "manifest.sha256", text);
+  return sha256(text);
+}
+
+}  // namespace
+
+Admission::Admission(fs::path models, fs::path host_program, Resolve resolve)
+    : models_(std::move(models)), host_program_(std::move(host_program)), resolve_(std::move(resolve)) {}
+
+Admitted Admission::admit(int64_t id, const fs::path& folder) {
+  const fs::path input = folder / "input";
+  try {
+    config::JobConfig job = parse_input(input);
+    const fs::path model = find_model(job.model.path, input);
+    const auto summary = check_model_once(model);
+    if (!summary.unsupported.empty())
+      reject(fmt::format("[model] path = \"{}\": this version cannot train it: {}", job.model.path,
+                         fmt::join(summary.unsupported, "; ")),
+             "path");
+    const auto scorer = resolve("[scorer] plugin", job.scorer.plugin, input, "scorer");
+    const auto adapter = resolve("[data] adapter", job.data.adapter, input, "dataset-adapter");
+
+    plugins::AdapterOptions options;
+    options.host_program = host_program_;
+    options.plugin_path = adapter.path;
+    options.kind = adapter.implementation;
+    options.name = adapter.name;
+    options.stderr_file = folder / "adapter.log";
+    if (!job.data.prompt.empty()) options.options["prompt"] = job.data.prompt;
+    write_data(job, options, input, folder / "data");
+
+    job.model.dtype = resolve_dtype(job);
+    job.resolved = {id, model, scorer.path, scorer.implementation, scorer.digest};
+    fs::remove(folder / "manifest.sha256");
+    write_file_atomically(folder / "plan.toml", config::to_toml(job));
+    return {job, write_manifest(folder)};
+  } catch (const Error& error) {
+    throw Error(error.code(), relative_to_owner(error.what(), input), error.field());
+  }
+}
+
+plugins::ResolvedPlugin Admission::resolve(const char* key, const std::string& name, const fs::path& input,
+                                           const std::string& kind) const {
+  try {
+    return resolve_(name, input, kind);
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("job.toml: {} = \"{}\": {}", key, name, error.what()), key);
+  }
+}
+
+fs::path Admission::find_model(const std::string& path, const fs::path& input) const {
+  const fs::path named = path;
+  if (named.is_absolute()) {
+    if (fs::is_directory(named)) return named.lexically_normal();
+    reject(fmt::format("job.toml: [model] path = \"{}\": there is no such folder on this machine", path),
+           "path");
+  }
+  for (const auto& part : named)
+    if (part == "..")
+      reject(fmt::format("job.toml: [model] path = \"{}\" leads out of the folder; give an absolute path, or "
+                         "a name under {}",
+                         path, models_.string()),
+             "path");
+  for (const auto& base : {models_, input})
+    if (fs::is_directory(base / named)) return (base / named).lexically_normal();
+  std::vector<std::string> known;
+  if (fs::is_directory(models_))
+    for (const auto& entry : fs::directory_iterator(models_))
+      if (entry.is_directory()) known.push_back(entry.path().filename().string());
+  std::sort(known.begin(), known.end());
+  reject(
+      fmt::format("job.toml: [model] path = \"{}\" is neither under {} ({}) nor in the job folder; put the "
+                  "model there, "
+                  "or give an absolute path",
+                  path, models_.string(),
+                  known.empty() ? "which is empty" : fmt::format("which holds {}", fmt::join(known, ", "))),
+      "path");
+}
+
+engine::ModelSummary Admission::check_model_once(const fs::path& model) {
+  const std::string identity = identity_of(model);
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = checked_.find(model); known != checked_.end() && known->second.first == identity)
+      return known->second.second;
+  }
+  try {
+    const auto summary = engine::check_model(model);
+    const std::lock_guard lock(mutex_);
+    // Models that travel in job folders come once each: what is remembered stays bounded.
+    if (checked_.size() >= kMaxRemembered) checked_.clear();
+    checked_[model] = {identity, summary};
+    return summary;
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("[model] path: {}: {}", model.string(), error.what()), "path");
+  }
+}
+
+bool is_of_the_machine(ErrorCode code) {
+  return code == ErrorCode::io || code == ErrorCode::resource || code == ErrorCode::unavailable ||
+         code == ErrorCode::internal;
+}
+
+std::vector<size_t> choose_validation(size_t num_records, double share, uint64_t seed) {
+  // Fisher–Yates by hand: std::shuffle may differ between standard libraries, and the split may not.
+  std::vector<size_t> order(num_records);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::mt19937_64 random(seed);
+  for (size_t i = num_records; i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+  const auto wanted = static_cast<size_t>(std::llround(share * static_cast<double>(num_records)));
+  order.resize(std::clamp<size_t>(wanted, 1, num_records - 1));
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+}  // namespace rft::jobs

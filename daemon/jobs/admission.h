@@ -1,0 +1,66 @@
+// Whether a taken folder can be a job, and what exactly that job is: its configuration, model, plugins and
+// every line of its data are looked at, and what is decided is written down. After that the worker needs
+// nothing that the owner could still change:
+//
+//   jobs/17-fraud/input/            as dropped
+//   jobs/17-fraud/data/*.jsonl      canonical records: train, validation, and where asked for test and warmup
+//   jobs/17-fraud/plan.toml         every value resolved
+//   jobs/17-fraud/manifest.sha256   of all of these, as sha256sum checks it
+//
+// It may take long (an adapter runs over the data) and may be called from several threads at once.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "base/error.h"
+#include "config/job_config.h"
+#include "engine/model/model_summary.h"
+#include "plugins/registry.h"
+
+namespace rft::jobs {
+
+struct Admitted {
+  config::JobConfig plan;
+  std::string manifest_digest;  // SHA-256 of manifest.sha256
+};
+
+class Admission {
+ public:
+  using Resolve = std::function<plugins::ResolvedPlugin(
+      const std::string& name_or_path, const std::filesystem::path& job_folder, const std::string& kind)>;
+  // `models` is HOME/models; `resolve` finds and pins a plugin (plugins::Registry::resolve).
+  Admission(std::filesystem::path models, std::filesystem::path host_program, Resolve resolve);
+
+  // `folder` holds input/. What an earlier, broken-off admission left there is replaced. Throws Error with
+  // the reason for a rejection: file, line and mend, paths relative to the job folder; Error(io | resource)
+  // when it is not the folder's fault.
+  Admitted admit(int64_t id, const std::filesystem::path& folder);
+
+ private:
+  plugins::ResolvedPlugin resolve(const char* key, const std::string& name,
+                                  const std::filesystem::path& input, const std::string& kind) const;
+  std::filesystem::path find_model(const std::string& path, const std::filesystem::path& input) const;
+  engine::ModelSummary check_model_once(const std::filesystem::path& model);
+
+  std::filesystem::path models_;
+  std::filesystem::path host_program_;
+  Resolve resolve_;
+  std::mutex mutex_;  // of what is remembered
+  std::map<std::filesystem::path, std::pair<std::string, engine::ModelSummary>>
+      checked_;  // with the files' identity
+};
+
+// The daemon's verdict on a path is the same for every job that fails because of the machine and not the
+// folder.
+bool is_of_the_machine(ErrorCode code);
+
+// Which of `num_records` records are the validation split: a share chosen by a permutation from the seed, at
+// least one and never all. Ascending.
+std::vector<size_t> choose_validation(size_t num_records, double share, uint64_t seed);
+
+}  // namespace rft::jobs

@@ -1,0 +1,46 @@
+// How an attempt ended, and what follows from it: the worker's own last words where it had any, else what the
+// operating system tells of its process.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/subprocess.h"
+#include "protocol/worker_stream.h"
+
+namespace rft::jobs {
+
+struct AttemptEnd {
+  enum class Kind {
+    succeeded,
+    stopped,     // as asked, a resume point written or the last one kept
+    failed,      // another attempt would end the same way
+    transient,   // another attempt may do better
+    superseded,  // another attempt of the job was still alive
+  };
+  Kind kind = Kind::failed;
+  std::string reason;                    // empty for succeeded and stopped
+  ErrorCode code = ErrorCode::internal;  // of a failed or transient end
+  Json result;                           // of succeeded
+};
+
+struct AttemptEvidence {
+  ExitStatus exit;
+  std::optional<protocol::WorkerFinished> last_words;
+  std::string killed_because;  // why the daemon killed it; empty: it did not
+  bool stop_asked = false;     // a pause or a stop was sent
+  bool out_of_memory = false;  // the kernel killed somebody for memory meanwhile
+  std::string stderr_tail;
+};
+
+AttemptEnd judge(const AttemptEvidence& evidence);
+
+// How often the kernel killed a process for lack of memory since the machine started.
+int64_t count_oom_kills();
+// The last lines of a file from `offset` on, at most some 500 bytes; empty when there is nothing.
+std::string file_tail(const std::filesystem::path& file, uint64_t offset);
+
+}  // namespace rft::jobs

@@ -1,0 +1,309 @@
+#include "jobs/jobs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/files.h"
+#include "executor/gpus.h"
+#include "executor/local.h"
+#include "jobs/lifecycle.h"
+#include "jobs/plugin_watch.h"
+
+namespace rft::jobs {
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+namespace {
+
+int64_t cores_for_jobs(const config::CapacityConfig& config) {
+  const auto machine = static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency()));
+  return config.cores > 0 ? std::min(config.cores, machine) : machine;
+}
+
+std::vector<std::string> gpus_for_jobs(const config::CapacityConfig& config) {
+  std::vector<std::string> uuids;
+  if (!config.gpus) return uuids;
+  for (const auto& gpu : executor::list_gpus().gpus) uuids.push_back(gpu.uuid);
+  return uuids;
+}
+
+bool is_kept(const Job& job) {
+  const auto* checking = std::get_if<Checking>(&job.status);
+  return checking == nullptr || checking->copied;
+}
+
+bool is_at_rest(const Job& job) { return state_of(job.status) != State::running; }
+
+}  // namespace
+
+class Jobs::Implementation {
+ public:
+  Implementation(asio::io_context& io, const Options& options)
+      : home{options.home},
+        ledger(io, home),
+        plugins(io, plugins::shipped_plugins_folder(), home.plugins(), options.config.intake.settle_s,
+                [this] {
+                  if (sink) sink("plugins", Json::object());
+                }),
+        admission(home.models(), options.program_folder / "rft-plugin-host",
+                  [this](const std::string& name, const fs::path& folder, const std::string& kind) {
+                    return plugins.resolve(name, folder, kind);
+                  }),
+        executor(io, options.program_folder / "rft-worker"),
+        lifecycle(io,
+                  {home, options.worker_socket, options.config, cores_for_jobs(options.config.capacity),
+                   gpus_for_jobs(options.config.capacity)},
+                  ledger, admission, executor) {}
+
+  // The id that `name` means.
+  int64_t find(const std::string& name) const;
+  Job row(int64_t id) const;
+  JobView decorated(JobView view) const;
+
+  // Applies `change` unless the mutation is known already, then answers once `effect` holds.
+  void mutate(const std::string& job, const std::string& mutation_id, Ledger::Condition effect,
+              const Done& done, const std::function<void(const Job&)>& change) {
+    const auto known = mutation_id.empty() ? std::nullopt : ledger.store().job_of_mutation(mutation_id);
+    const int64_t id = known ? *known : find(job);
+    if (!known) change(row(id));
+    ledger.when(id, std::move(effect), done);
+  }
+
+  Home home;
+  EventSink sink;
+  Ledger ledger;
+  PluginWatch plugins;
+  Admission admission;
+  executor::LocalExecutor executor;
+  Lifecycle lifecycle;
+};
+
+int64_t Jobs::Implementation::find(const std::string& name) const {
+  const bool is_number = !name.empty() && name.size() < 18 &&
+                         std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (is_number)
+    if (const int64_t id = std::stoll(name); ledger.live().count(id) != 0 || ledger.store().find(id))
+      return id;
+  const auto ids = ledger.store().ids_named(name);
+  if (ids.size() == 1) return ids.front();
+  if (ids.size() > 1)
+    throw Error(ErrorCode::conflict,
+                fmt::format("several jobs are called {}: {}; give the number", name, fmt::join(ids, ", ")),
+                "job");
+  for (const auto& folder : lifecycle.settling())
+    if (folder.path.filename() == name)
+      throw Error(ErrorCode::conflict, fmt::format("{} is no job yet: {}", name, folder.reason), "job");
+  throw Error(ErrorCode::not_found, fmt::format("there is no job {}; see rftctl ls", name), "job");
+}
+
+Job Jobs::Implementation::row(int64_t id) const {
+  if (const auto live = ledger.live().find(id); live != ledger.live().end()) return live->second->job;
+  const auto job = ledger.store().find(id);
+  if (!job) throw Error(ErrorCode::not_found, fmt::format("there is no job {}", id), "job");
+  return *job;
+}
+
+// What a waiting job waits for is the queue's knowledge, and changes without the job.
+JobView Jobs::Implementation::decorated(JobView view) const {
+  if (view.state != State::queued) return view;
+  const auto live = ledger.live().find(view.id);
+  if (live == ledger.live().end() || !live->second->note.empty()) return view;
+  if (lifecycle.waits_for_survivors())
+    view.reason += "; a worker that outlived its daemon is still writing its resume point";
+  else if (const auto reasons = lifecycle.queue().why(view.id); !reasons.empty())
+    view.reason += "; " + reasons.front();
+  return view;
+}
+
+Jobs::Jobs(asio::io_context& io, Options options)
+    : implementation_(std::make_unique<Implementation>(io, options)) {}
+Jobs::~Jobs() = default;
+
+void Jobs::set_event_sink(EventSink sink) {
+  implementation_->sink = sink;
+  implementation_->ledger.set_event_sink(std::move(sink));
+}
+
+void Jobs::start() { implementation_->lifecycle.start(); }
+
+void Jobs::stop(int timeout_ms, std::function<void()> done) {
+  implementation_->ledger.dismiss_waiters(
+      Error(ErrorCode::unavailable, "the daemon is stopping; ask again when it runs"));
+  implementation_->lifecycle.stop(timeout_ms, std::move(done));
+}
+
+JobView Jobs::get(const std::string& job) const {
+  return implementation_->decorated(implementation_->ledger.view(implementation_->find(job)));
+}
+
+Why Jobs::why(const std::string& job) const {
+  const auto& part = *implementation_;
+  const int64_t id = part.find(job);
+  const JobView view = get(job);
+  Why why{view.state, view.reason, {}};
+  if (view.state == State::queued) why.details = part.lifecycle.queue().why(id);
+  if (view.num_failures > 0)
+    why.details.push_back(
+        fmt::format("{} of at most {} attempts have failed", view.num_failures, view.max_attempts));
+  if (!view.next_attempt_at.empty())
+    why.details.push_back("the next attempt starts at " + view.next_attempt_at);
+  if (const auto live = part.ledger.live().find(id); live != part.ledger.live().end())
+    for (const auto& warning : live->second->warnings) why.details.push_back("warning: " + warning);
+  for (const auto& entry : part.ledger.store().history(id))
+    why.details.push_back(fmt::format("{} {}{}{}", time_text(entry.at), to_string(entry.state),
+                                      entry.reason.empty() ? "" : ": ", entry.reason));
+  return why;
+}
+
+fs::path Jobs::folder(const std::string& job) const {
+  const Job row = implementation_->row(implementation_->find(job));
+  const auto* rejected = std::get_if<Rejected>(&row.status);
+  const fs::path folder =
+      rejected != nullptr ? rejected->folder : implementation_->home.job(row.folder_name());
+  if (!fs::is_directory(folder))
+    throw Error(ErrorCode::conflict,
+                fmt::format("the folder of job {} is not there yet: {}", row.id, reason_of(row.status)),
+                "job");
+  return folder;
+}
+
+std::string Jobs::plan(const std::string& job) const {
+  const Job row = implementation_->row(implementation_->find(job));
+  if (row.manifest_digest.empty())
+    throw Error(ErrorCode::conflict,
+                fmt::format("job {} has no plan: it is {}: {}", row.id, to_string(state_of(row.status)),
+                            reason_of(row.status)),
+                "job");
+  return read_file(implementation_->home.job(row.folder_name()) / "plan.toml");
+}
+
+std::vector<plugins::PluginRow> Jobs::plugins() const { return implementation_->plugins.rows(); }
+
+std::vector<JobView> Jobs::list(const JobFilter& filter) const {
+  const auto& part = *implementation_;
+  const auto wanted = [&](State state, const std::string& name) {
+    const bool right_state = filter.states.empty() || std::find(filter.states.begin(), filter.states.end(),
+                                                                state) != filter.states.end();
+    return right_state && (filter.name.empty() || filter.name == name);
+  };
+  std::vector<JobView> views;
+  for (const auto& folder : part.lifecycle.settling()) {
+    if (!wanted(State::settling, folder.path.filename().string())) continue;
+    JobView view;
+    view.name = folder.path.filename().string();
+    view.reason = folder.reason;
+    view.folder = folder.path;
+    views.push_back(view);
+  }
+  // Unfinished jobs as they are in memory, finished ones as they are kept; both newest first.
+  std::vector<JobView> numbered;
+  for (auto live = part.ledger.live().rbegin(); live != part.ledger.live().rend(); ++live) {
+    const Job& job = live->second->job;
+    if (wanted(state_of(job.status), job.name))
+      numbered.push_back(part.decorated(part.ledger.view(job, live->second.get())));
+  }
+  std::vector<State> finished;
+  for (const auto state : {State::succeeded, State::failed, State::cancelled, State::rejected})
+    if (filter.states.empty() || wanted(state, filter.name)) finished.push_back(state);
+  const size_t num_live = numbered.size();
+  if (!finished.empty())
+    for (const auto& job : part.ledger.store().list(finished, filter.name, filter.limit))
+      if (part.ledger.live().count(job.id) == 0) numbered.push_back(part.ledger.view(job, nullptr));
+  std::inplace_merge(numbered.begin(), numbered.begin() + static_cast<std::ptrdiff_t>(num_live),
+                     numbered.end(), [](const JobView& a, const JobView& b) { return a.id > b.id; });
+  views.insert(views.end(), numbered.begin(), numbered.end());
+  if (filter.limit > 0 && views.size() > static_cast<size_t>(filter.limit))
+    views.resize(static_cast<size_t>(filter.limit));
+  return views;
+}
+
+void Jobs::submit(const fs::path& folder, const std::string& mutation_id, Done done) {
+  auto& part = *implementation_;
+  if (!mutation_id.empty())
+    if (const auto known = part.ledger.store().job_of_mutation(mutation_id))
+      return part.ledger.when(*known, is_kept, done);
+  const auto info = folder_info(folder);
+  if (!info)
+    throw Error(ErrorCode::not_found, folder.string() + ": there is no such folder on the daemon's machine",
+                "folder");
+  if (!info->is_folder)
+    throw Error(ErrorCode::invalid_argument,
+                folder.string() + " is not a folder; give the one that holds job.toml", "folder");
+  if (folder.filename().empty() || fs::equivalent(folder.parent_path(), part.home.incoming()))
+    throw Error(ErrorCode::conflict, folder.string() + " is in incoming/ already and is taken from there",
+                "folder");
+  part.ledger.when(part.lifecycle.submit({folder, *info}, mutation_id), is_kept, done);
+}
+
+void Jobs::pause(const std::string& job, const std::string& mutation_id, Done done) {
+  auto& part = *implementation_;
+  part.mutate(job, mutation_id, is_at_rest, done, [&](const Job& row) {
+    const auto* running = std::get_if<Running>(&row.status);
+    if (std::holds_alternative<Paused>(row.status) ||
+        (running != nullptr && running->request == Request::pause))
+      return;
+    if (running != nullptr && running->request == Request::cancel)
+      throw Error(ErrorCode::conflict, fmt::format("job {} is being cancelled", row.id), "job");
+    if (!can_follow(state_of(row.status), State::paused))
+      throw Error(ErrorCode::conflict,
+                  fmt::format("job {} is {}; only a waiting or running job can be paused", row.id,
+                              to_string(state_of(row.status))),
+                  "job");
+    part.lifecycle.pause(row.id, mutation_id);
+  });
+}
+
+void Jobs::resume(const std::string& job, const std::string& mutation_id, Done done) {
+  auto& part = *implementation_;
+  part.mutate(
+      job, mutation_id, [](const Job&) { return true; }, done,
+      [&](const Job& row) {
+        if (!std::holds_alternative<Paused>(row.status))
+          throw Error(ErrorCode::conflict,
+                      fmt::format("job {} is {}; only a paused job can be resumed", row.id,
+                                  to_string(state_of(row.status))),
+                      "job");
+        part.lifecycle.queue_again(row.id, mutation_id, false);
+      });
+}
+
+void Jobs::cancel(const std::string& job, const std::string& mutation_id, Done done) {
+  auto& part = *implementation_;
+  part.mutate(
+      job, mutation_id, [](const Job& row) { return is_finished(state_of(row.status)); }, done,
+      [&](const Job& row) {
+        if (std::holds_alternative<Cancelled>(row.status)) return;
+        if (is_finished(state_of(row.status)))
+          throw Error(ErrorCode::conflict,
+                      fmt::format("job {} is {} already", row.id, to_string(state_of(row.status))), "job");
+        part.lifecycle.cancel(row.id, mutation_id);
+      });
+}
+
+void Jobs::retry(const std::string& job, const std::string& mutation_id, Done done) {
+  auto& part = *implementation_;
+  part.mutate(
+      job, mutation_id, [](const Job&) { return true; }, done,
+      [&](const Job& row) {
+        const State state = state_of(row.status);
+        if (state != State::failed && state != State::cancelled && state != State::retrying)
+          throw Error(ErrorCode::conflict,
+                      fmt::format("job {} is {}; only a failed, cancelled or retrying job can be retried",
+                                  row.id, to_string(state)),
+                      "job");
+        if (row.manifest_digest.empty())
+          throw Error(
+              ErrorCode::conflict,
+              fmt::format("job {} was cancelled before it was checked; submit its folder anew", row.id),
+              "job");
+        part.lifecycle.queue_again(row.id, mutation_id, state != State::retrying);
+      });
+}
+
+void Jobs::wait(const std::string& job, Done done) {
+  implementation_->ledger.when(
+      implementation_->find(job), [](const Job& row) { return is_finished(state_of(row.status)); }, done);
+}
+
+}  // namespace rft::jobs
