@@ -1,0 +1,66 @@
+#include "rftd/daemon.h"
+
+#include <malloc.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+#include "config/daemon_config.h"
+#include "control/control.h"
+#include "jobs/jobs.h"
+#include "rftd/home_lock.h"
+#include "rftd/log.h"
+#include "rftd/notify.h"
+
+namespace rft::daemon {
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+namespace {
+
+// Of the two seconds that a stop may take.
+constexpr int kWorkersMayTakeMs = 1500;
+
+fs::path folder_of_this_program() { return fs::read_symlink("/proc/self/exe").parent_path(); }
+
+}  // namespace
+
+void run_daemon(const fs::path& root) {
+  ::umask(0027);
+  std::signal(SIGPIPE, SIG_IGN);
+  // The pool's threads are few and short of breath: an arena for each would only hold memory back.
+  ::mallopt(M_ARENA_MAX, 2);
+
+  const HeldHome held = hold_home(root);
+  const auto config = config::read_daemon_config(held.home.config());
+  start_log(config.log);
+  spdlog::info("rftd {} serves {}", RFT_VERSION, held.home.root.string());
+
+  asio::io_context io(1);
+  const fs::path programs = folder_of_this_program();
+  jobs::Jobs jobs(io, {held.home.root, held.run_folder / "worker.sock", programs, config});
+  control::Control control(io, jobs,
+                           {held.home.root, held.run_folder, programs, [&jobs] { return jobs.plugins(); }});
+  jobs.set_event_sink(
+      [&control](const std::string& topic, const Json& event) { control.publish(topic, event); });
+  jobs.start();
+
+  asio::signal_set signals(io, SIGTERM, SIGINT);
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    notify_service_manager("STOPPING=1");
+    spdlog::info("stopping; running jobs continue at the next start");
+    jobs.stop(kWorkersMayTakeMs, [&io] { io.stop(); });
+  });
+  const Watchdog watchdog(io);
+  notify_service_manager("READY=1");
+  io.run();
+  spdlog::info("stopped");
+  spdlog::shutdown();
+  // What the pool is still at may take long, and the next start takes it up again as after any crash.
+  ::_exit(0);
+}
+
+}  // namespace rft::daemon

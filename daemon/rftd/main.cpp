@@ -1,0 +1,44 @@
+// rftd: the daemon. Everything it is told comes from its command line and HOME/rftd.toml.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+
+#include "rftd/daemon.h"
+
+namespace {
+
+std::filesystem::path default_home() {
+  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0')
+    return std::filesystem::path(data) / "rftd";
+  const char* home = std::getenv("HOME");
+  return std::filesystem::path(home != nullptr ? home : "/var/lib") / ".local/share/rftd";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Fine-tunes language models by reinforcement: drop a job folder into HOME/incoming.", "rftd");
+  std::filesystem::path home = default_home();
+  app.add_option("--home", home, "Everything is kept below this folder; it is made if it is missing")
+      ->capture_default_str();
+  app.set_version_flag("--version", "rftd " RFT_VERSION);
+  app.footer(
+      "Runs in the foreground until SIGTERM or SIGINT. HOME/rftd.toml is optional; see docs/operations.md.\n"
+      "Example: rftd --home ~/rft\n"
+      "Exit codes: 0 stopped as told; 1 the home, its configuration or its state cannot be used; 2 wrong "
+      "usage.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    rft::daemon::run_daemon(std::filesystem::absolute(home));
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "rftd: " << error.what() << "\n";
+    return 1;
+  }
+}
