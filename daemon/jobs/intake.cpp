@@ -135,7 +135,8 @@ bool Intake::is_complete(const Seen& seen) {
     known.taken = events_.is_taken(seen.info.identity);
     known_[seen.path] = known;
     if (!known.taken && (known.print.has_ready || moved_in_.count(seen.path) != 0)) return true;
-    if (seen.info.is_folder) watch_.add(seen.path);  // for its READY, or for a second drop under the same name
+    if (seen.info.is_folder)
+      watch_.add(seen.path);  // for its READY, or for a second drop under the same name
     return false;
   }
   Known& known = found->second;
