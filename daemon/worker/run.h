@@ -2,8 +2,6 @@
 // and the state that they resume from. pipeline.cpp tells what happens with them.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <chrono>
 #include <filesystem>
 #include <memory>

@@ -85,21 +85,24 @@ void ResumePoints::write(const RunState& state, const std::function<void(const f
 
 Restored ResumePoints::restore(const std::function<void(const fs::path&)>& load_tensors) {
   Restored restored;
-  for (const fs::path& point : newest_first()) {
+  const auto points = newest_first();
+  for (const fs::path& point : points) {
     try {
-      RunState state = run_state_from_json(parse_json(read_file(point / "state.json"), "state.json"));
+      restored.state = run_state_from_json(parse_json(read_file(point / "state.json"), "state.json"));
       load_tensors(point);
-      restored.state = std::move(state);
-      return restored;
     } catch (const std::exception& error) {
       restored.damaged.push_back(point.string() + " cannot be restored: " + error.what());
-      fs::rename(point, folder_ / ("damaged-" + point.filename().string()));
+      continue;
     }
+    for (size_t i = 0; i < restored.damaged.size(); ++i)
+      fs::rename(points[i], folder_ / ("damaged-" + points[i].filename().string()));
+    return restored;
   }
-  if (!restored.damaged.empty())
-    throw Error(ErrorCode::io, "no resume point can be read, and the job is not started over unasked: " +
-                                   restored.damaged.front() + "; move " + folder_.string() +
-                                   " away to start from the beginning");
+  if (!points.empty())
+    throw Error(ErrorCode::invalid_argument,
+                "no resume point can be read, and the job is not started over unasked: " +
+                    restored.damaged.front() + "; move " + folder_.string() +
+                    " away to start from the beginning");
   return restored;
 }
 

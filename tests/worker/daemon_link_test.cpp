@@ -1,0 +1,113 @@
+#include "worker/daemon_link.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/streambuf.hpp>
+#include <boost/asio/write.hpp>
+#include <future>
+#include <istream>
+
+#include "support/temp_dir.h"
+
+namespace rft::worker {
+namespace {
+
+namespace asio = boost::asio;
+using asio::local::stream_protocol;
+
+// The daemon's end, driven by hand.
+class Listener {
+ public:
+  explicit Listener(const std::filesystem::path& socket) : acceptor_(io_, stream_protocol::endpoint(socket)) {}
+
+  Json accept_hello() {
+    acceptor_.accept(peer_);
+    return read();
+  }
+  Json read() {
+    asio::read_until(peer_, input_, '\n');
+    std::string line;
+    std::getline(std::istream(&input_), line);
+    return Json::parse(line);
+  }
+  void write(const Json& message) { asio::write(peer_, asio::buffer(message.dump() + "\n")); }
+  void close() { peer_.close(); }
+
+ private:
+  asio::io_context io_;
+  stream_protocol::acceptor acceptor_;
+  stream_protocol::socket peer_{io_};
+  asio::streambuf input_;
+};
+
+struct Fixture : ::testing::Test {
+  TempDir dir;
+  std::filesystem::path socket = dir / "worker.sock";
+  Listener daemon{socket};
+  std::promise<void> stopped;
+  std::unique_ptr<DaemonLink> link;
+
+  void connect() {
+    auto hello = std::async(std::launch::async, [&] {
+      const Json message = daemon.accept_hello();
+      daemon.write({{"type", "welcome"}});
+      return message;
+    });
+    link = std::make_unique<DaemonLink>(socket, protocol::WorkerHello{17, 2, "token", 1},
+                                        [&] { stopped.set_value(); });
+    EXPECT_EQ(hello.get()["job"], 17);
+  }
+};
+using DaemonLinkTest = Fixture;
+
+TEST_F(DaemonLinkTest, DeliversInOrderAndFlushesAtTheEnd) {
+  connect();
+  for (int i = 0; i < 100; ++i) link->send({{"type", "metrics"}, {"i", i}});
+  link.reset();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(daemon.read()["i"], i);
+}
+
+TEST_F(DaemonLinkTest, ACommandStops) {
+  connect();
+  daemon.write({{"type", "pause"}});
+  EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+}
+
+TEST_F(DaemonLinkTest, TheDaemonsEndStops) {
+  connect();
+  daemon.close();
+  EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  link->send({{"type", "metrics"}});  // goes nowhere, and harms nothing
+}
+
+TEST_F(DaemonLinkTest, ADaemonThatDoesNotReadNeverHoldsTheWorker) {
+  connect();
+  const std::string big(1000, 'x');
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 20000; ++i) link->send({{"type", "progress"}, {"text", big}});
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  daemon.close();
+}
+
+TEST_F(DaemonLinkTest, ARefusalIsAnErrorWithItsReason) {
+  auto refusal = std::async(std::launch::async, [&] {
+    daemon.accept_hello();
+    daemon.write({{"type", "refused"}, {"reason", "attempt 2 is over"}});
+  });
+  try {
+    DaemonLink refused(socket, {}, [] {});
+    FAIL() << "connected all the same";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::conflict);
+    EXPECT_NE(std::string(error.what()).find("attempt 2 is over"), std::string::npos);
+  }
+}
+
+TEST(DaemonLink, NobodyThereIsAnError) {
+  const TempDir dir;
+  EXPECT_THROW(DaemonLink(dir / "missing.sock", {}, [] {}), Error);
+}
+
+}  // namespace
+}  // namespace rft::worker
