@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/files.h"
-#include "engine/model/export.h"
+#include "engine/model/export_model.h"
 
 namespace rft::worker {
 namespace fs = std::filesystem;
@@ -15,12 +15,9 @@ std::string checkpoint_name(int64_t iteration) { return fmt::format("iteration-{
 
 void write_checkpoint(Run& run, int64_t iteration) {
   const fs::path target = run.folder.checkpoints() / checkpoint_name(iteration);
-  const fs::path temporary = run.folder.checkpoints() / ".tmp";
   fs::create_directories(run.folder.checkpoints());
-  fs::remove_all(temporary);
   fs::remove_all(target);  // of an attempt that ended before it could save the state that names it
-  engine::export_model(*run.policy, run.config.resolved.model_path, temporary);
-  publish_folder(temporary, target);
+  engine::export_model(*run.policy, run.config.resolved.model_path, target);
 }
 
 }  // namespace

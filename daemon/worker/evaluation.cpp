@@ -21,15 +21,29 @@ engine::SamplingOptions sampling(const Run& run) {
   return options;
 }
 
+// The engine calls every generation a rollout; here it is a step of the evaluation of a split.
+class EvaluationProgress : public engine::ProgressSink {
+ public:
+  EvaluationProgress(engine::ProgressSink& sink, const std::string& split) : sink_(sink), split_(split) {}
+  void advance(std::string_view, int64_t done, int64_t total, std::string_view) override {
+    sink_.advance(split_, done, total, "records");
+  }
+  bool stop_requested() const override { return sink_.stop_requested(); }
+
+ private:
+  engine::ProgressSink& sink_;
+  const std::string& split_;
+};
+
 std::vector<ScoredCompletion> complete(Run& run, const engine::Decoder& model,
-                                       const std::vector<Example>& examples) {
+                                       const std::vector<Example>& examples, engine::ProgressSink& progress) {
   std::vector<engine::Prompt> prompts;
   std::vector<const Example*> sources;
   for (size_t i = 0; i < examples.size(); ++i) {
     prompts.push_back({.ids = examples[i].prompt_ids, .num_samples = 1, .stream = i});
     sources.push_back(&examples[i]);
   }
-  auto completions = engine::generate(model, prompts, sampling(run), &run.tokenizer, run.reporter);
+  auto completions = engine::generate(model, prompts, sampling(run), &run.tokenizer, progress);
   return run.scoring.describe(sources, std::move(completions));
 }
 
@@ -53,8 +67,9 @@ void remember(Run& run, const std::string& split, const std::string& stage, cons
 
 Evaluation evaluate(Run& run, const engine::Decoder& model, const std::vector<Example>& examples,
                     const std::string& split, const std::string& stage) {
-  std::vector<ScoredCompletion> episodes = complete(run, model, examples);
-  const auto own_figures = run.scoring.score_validation(episodes, run.reporter);
+  EvaluationProgress progress(run.reporter, split);
+  std::vector<ScoredCompletion> episodes = complete(run, model, examples, progress);
+  const auto own_figures = run.scoring.score_validation(episodes, progress);
 
   Evaluation evaluation;
   evaluation.values = means(episodes);

@@ -1,5 +1,6 @@
 #include "worker/inspect.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -8,9 +9,10 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "engine/model/decoder.h"
-#include "engine/model/inspect.h"
-#include "engine/model/model_files.h"
+#include "engine/model/model_summary.h"
+#include "engine/model/position_logits.h"
 #include "engine/rollout/generate.h"
+#include "engine/runtime.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -28,9 +30,7 @@ class Unwatched : public engine::ProgressSink {
 };
 
 std::shared_ptr<engine::Decoder> load_model(const InspectOptions& options) {
-  return engine::Decoder::load(options.model_dir,
-                               {.device = at::Device(options.device),
-                                .compute_dtype = engine::compute_dtype(options.dtype, options.device)});
+  return engine::Decoder::load(options.model_dir, engine::decoder_options(options.device, options.dtype));
 }
 
 std::vector<int64_t> ids_of(const Json& question, const engine::ModelConfig& config) {
@@ -50,8 +50,12 @@ Answer answer_logits(const InspectOptions& options) {
     const auto ids = ids_of(question, model->config());
     std::vector<int64_t> positions = {static_cast<int64_t>(ids.size()) - 1};
     if (question.contains("positions")) positions = question.at("positions").get<std::vector<int64_t>>();
-    const engine::PositionLogits found = engine::logits_at(*model, ids, positions);
-    return Json{{"logits", found.logits}, {"log_probs", found.log_probs}};
+    Json answer = {{"logits", Json::array()}, {"log_probs", Json::array()}};
+    for (engine::PositionLogits& at_position : engine::logits_at(*model, ids, positions)) {
+      answer["logits"].push_back(std::move(at_position.logits));
+      answer["log_probs"].push_back(at_position.log_prob ? Json(*at_position.log_prob) : Json());
+    }
+    return answer;
   };
 }
 
@@ -113,7 +117,7 @@ Answer answer_render(const InspectOptions& options) {
     throw Error(ErrorCode::not_found, options.model_dir.string() + " has no chat template");
   return [chat_template](const Json& question) {
     std::optional<text::WallClock> now;
-    if (question.contains("now")) now = text::parse_wall_clock(question["now"].get<std::string>());
+    if (question.contains("now")) now = text::parse_wall_clock(question.at("now").get<std::string>());
     return Json{{"text", (*chat_template)
                              ->render(question.at("messages"), question.value("add_generation_prompt", true),
                                       question.value("tools", Json()), now)}};
@@ -140,6 +144,15 @@ Json answer_or_error(const Answer& answer, const std::string& line) {
   } catch (const std::exception& error) {
     return {{"error", error.what()}};
   }
+}
+
+Json to_json(const engine::ModelSummary& summary) {
+  return {{"architecture", summary.architecture},   {"parameters", summary.num_parameters},
+          {"stored_dtype", summary.stored_dtype},   {"layers", summary.num_layers},
+          {"hidden_size", summary.hidden_size},     {"vocabulary", summary.vocab_size},
+          {"max_positions", summary.max_positions}, {"eos_token_ids", summary.eos_token_ids},
+          {"tokenizer", summary.has_tokenizer},     {"chat_template", summary.has_chat_template},
+          {"unsupported", summary.unsupported}};
 }
 
 }  // namespace

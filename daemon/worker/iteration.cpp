@@ -16,6 +16,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Keeps the order of the prompts apart from the orders inside the updates, which have the iteration there.
+constexpr uint64_t kPromptOrder = ~uint64_t{0};
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -70,11 +73,11 @@ Prompts next_prompts(const Run& run) {
   const int64_t epoch = run.state.iteration / run.length.iterations_per_epoch;
   const int64_t place = run.state.iteration % run.length.iterations_per_epoch;
   const auto order = engine::permutation(static_cast<int64_t>(run.data.train.size()),
-                                         static_cast<uint64_t>(run.config.training.seed),
-                                         /*stream=*/static_cast<uint64_t>(epoch));
-  const size_t begin = static_cast<size_t>(place * run.length.prompts_per_iteration);
-  const size_t end = std::min(begin + static_cast<size_t>(run.length.prompts_per_iteration), order.size());
-  return {order.begin() + static_cast<ptrdiff_t>(begin), order.begin() + static_cast<ptrdiff_t>(end)};
+                                         static_cast<uint64_t>(run.config.training.seed), kPromptOrder,
+                                         static_cast<uint64_t>(epoch));
+  const int64_t begin = place * run.length.prompts_per_iteration;
+  const int64_t end = std::min(begin + run.length.prompts_per_iteration, static_cast<int64_t>(order.size()));
+  return {order.begin() + begin, order.begin() + end};
 }
 
 Completions roll_out(Run& run, const Prompts& prompts) {

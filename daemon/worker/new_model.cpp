@@ -4,7 +4,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "engine/model/decoder.h"
-#include "engine/model/export.h"
+#include "engine/model/export_model.h"
 #include "text/tokenizer.h"
 #include "text/train_tokenizer.h"
 
@@ -13,7 +13,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kEndOfText = "<|endoftext|>";
-constexpr const char* kPad = "<|pad|>";
 
 // The whole of a record is text to learn the vocabulary from: whatever its shape, its strings are what the
 // model will read and write.
@@ -65,18 +64,14 @@ void make_model(const NewModelOptions& options) {
   const fs::path parent = fs::absolute(options.out).parent_path();
   fs::create_directories(parent);
   const fs::path base = parent / ("." + options.out.filename().string() + ".base");
-  const fs::path temporary = parent / ("." + options.out.filename().string() + ".tmp");
   fs::remove_all(base);
-  fs::remove_all(temporary);
   fs::create_directory(base);
-  text::train_bpe(texts, {.vocab_size = options.vocabulary, .eos_token = kEndOfText, .pad_token = kPad},
-                  base);
+  text::train_tokenizer(texts, {.vocab_size = options.vocabulary, .eos_token = kEndOfText}, base);
   const engine::ModelConfig config = config_of(options, text::Tokenizer::load(base));
   write_file_atomically(base / "config.json", engine::to_config_json(config).dump(2) + "\n");
   const auto model = engine::Decoder::random(config, options.seed, {});
-  engine::export_model(*model, base, temporary);
+  engine::export_model(*model, base, options.out);
   fs::remove_all(base);
-  publish_folder(temporary, fs::absolute(options.out));
 }
 
 }  // namespace rft::worker

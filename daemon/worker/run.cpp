@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "engine/model/model_config.h"
+#include "engine/runtime.h"
 
 namespace rft::worker {
 namespace fs = std::filesystem;
@@ -13,11 +15,6 @@ namespace {
 
 constexpr const char* kWarmupState = "warmup";
 constexpr const char* kTrainerState = "trainer";
-
-engine::DecoderOptions decoder_options_of(const config::JobConfig& config, const RunOptions& options) {
-  return {.device = at::Device(options.device),
-          .compute_dtype = engine::compute_dtype(config.model.dtype, options.device)};
-}
 
 engine::PpoOptions ppo_options_of(const config::JobConfig& config) {
   const config::PpoConfig& ppo = config.ppo;
@@ -126,7 +123,7 @@ Run::Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_r
     : folder(job_folder),
       config(config::parse_plan(folder.plan())),
       reporter(job_reporter),
-      decoder_options(decoder_options_of(config, options)),
+      decoder_options(engine::decoder_options(options.device, config.model.dtype)),
       tokenizer(text::Tokenizer::load(config.resolved.model_path)),
       chat_template(text::ChatTemplate::load(config.resolved.model_path)),
       data(load_splits(folder, config, tokenizer, chat_template)),

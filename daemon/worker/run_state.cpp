@@ -99,10 +99,10 @@ Restored ResumePoints::restore(const std::function<void(const fs::path&)>& load_
     return restored;
   }
   if (!points.empty())
-    throw Error(ErrorCode::invalid_argument,
-                "no resume point can be read, and the job is not started over unasked: " +
-                    restored.damaged.front() + "; move " + folder_.string() +
-                    " away to start from the beginning");
+    throw Error(
+        ErrorCode::invalid_argument,
+        "no resume point can be read, and the job is not started over unasked: " + restored.damaged.front() +
+            "; move " + folder_.string() + " away to start from the beginning");
   return restored;
 }
 

@@ -55,8 +55,8 @@ class ResumePoints {
   // Writes the next point; `save_tensors` fills the folder it is given.
   void write(const RunState& state, const std::function<void(const std::filesystem::path&)>& save_tensors);
 
-  // The newest point whose state can be read and that `load_tensors` accepts. Throws Error(invalid_argument) when there are
-  // points but none can be read: a job never starts over silently.
+  // The newest point whose state can be read and that `load_tensors` accepts. Throws Error(invalid_argument)
+  // when there are points but none can be read: a job never starts over silently.
   Restored restore(const std::function<void(const std::filesystem::path&)>& load_tensors);
 
  private:
