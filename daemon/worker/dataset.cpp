@@ -33,7 +33,7 @@ std::string PromptFormat::render(const Json& prompt) const {
   const bool has_system = !messages.empty() && messages.front().value("role", "") == "system";
   if (!system_.empty() && !has_system)
     messages.insert(messages.begin(), Json{{"role", "system"}, {"content", system_}});
-  return chat_template_->render(messages, {.add_generation_prompt = true});
+  return chat_template_->render(messages, /*add_generation_prompt=*/true);
 }
 
 std::vector<Example> load_examples(const std::filesystem::path& file, const PromptFormat& format,

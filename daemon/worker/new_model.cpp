@@ -66,7 +66,7 @@ void make_model(const NewModelOptions& options) {
   const fs::path base = parent / ("." + options.out.filename().string() + ".base");
   fs::remove_all(base);
   fs::create_directory(base);
-  text::train_tokenizer(texts, {.vocab_size = options.vocabulary, .eos_token = kEndOfText}, base);
+  text::train_bpe(texts, {.vocab_size = options.vocabulary, .eos_token = kEndOfText}, base);
   const engine::ModelConfig config = config_of(options, text::Tokenizer::load(base));
   write_file_atomically(base / "config.json", engine::to_config_json(config).dump(2) + "\n");
   const auto model = engine::Decoder::random(config, options.seed, {});
