@@ -34,6 +34,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   add_library(LibTorch::cpu INTERFACE IMPORTED)
   target_include_directories(LibTorch::cpu SYSTEM INTERFACE
     ${LIBTORCH_ROOT}/include ${LIBTORCH_ROOT}/include/torch/csrc/api/include)
+  # The wheel brings fmt's headers, which win over the system's, and no library of that version to link.
+  target_compile_definitions(LibTorch::cpu INTERFACE FMT_HEADER_ONLY)
   target_link_libraries(LibTorch::cpu INTERFACE LibTorch::torch_cpu LibTorch::c10)
   # The wheel's libraries find their own neighbours by RPATH; the linker need not.
   target_link_options(LibTorch::cpu INTERFACE -Wl,--allow-shlib-undefined)

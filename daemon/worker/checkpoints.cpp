@@ -1,6 +1,6 @@
 #include "worker/checkpoints.h"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 

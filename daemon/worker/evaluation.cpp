@@ -1,6 +1,6 @@
 #include "worker/evaluation.h"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "engine/rollout/generate.h"

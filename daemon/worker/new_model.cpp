@@ -4,7 +4,6 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "engine/model/decoder.h"
-#include "engine/model/export_model.h"
 #include "text/tokenizer.h"
 #include "text/train_tokenizer.h"
 
@@ -61,17 +60,20 @@ void make_model(const NewModelOptions& options) {
                 options.out.string() + " already exists; choose another name or remove it");
   const std::vector<std::string> texts = texts_of(options.from);
 
-  const fs::path parent = fs::absolute(options.out).parent_path();
-  fs::create_directories(parent);
-  const fs::path base = parent / ("." + options.out.filename().string() + ".base");
-  fs::remove_all(base);
-  fs::create_directory(base);
-  text::train_bpe(texts, {.vocab_size = options.vocabulary, .eos_token = kEndOfText}, base);
-  const engine::ModelConfig config = config_of(options, text::Tokenizer::load(base));
-  write_file_atomically(base / "config.json", engine::to_config_json(config).dump(2) + "\n");
-  const auto model = engine::Decoder::random(config, options.seed, {});
-  engine::export_model(*model, base, options.out);
-  fs::remove_all(base);
+  const fs::path target = fs::absolute(options.out);
+  const fs::path temporary = target.parent_path() / (".tmp-" + target.filename().string());
+  fs::remove_all(temporary);
+  fs::create_directories(temporary);
+  try {
+    text::train_bpe(texts, {.vocab_size = options.vocabulary, .eos_token = kEndOfText}, temporary);
+    const engine::ModelConfig config = config_of(options, text::Tokenizer::load(temporary));
+    write_file_atomically(temporary / "config.json", engine::to_config_json(config).dump(2) + "\n");
+    engine::Decoder::random(config, options.seed, {})->save_weights(temporary);
+    publish_folder(temporary, target);
+  } catch (...) {
+    fs::remove_all(temporary);
+    throw;
+  }
 }
 
 }  // namespace rft::worker

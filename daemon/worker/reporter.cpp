@@ -1,7 +1,7 @@
 #include "worker/reporter.h"
 
-#include <spdlog/fmt/chrono.h>
-#include <spdlog/fmt/fmt.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 
 #include <ctime>
 #include <iostream>

@@ -1,6 +1,6 @@
 #include "worker/warm_up.h"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/format.h>
 
 #include "worker/checkpoints.h"
 

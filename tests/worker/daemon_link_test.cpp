@@ -2,55 +2,25 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/streambuf.hpp>
-#include <boost/asio/write.hpp>
 #include <future>
-#include <istream>
 
+#include "base/error.h"
 #include "support/temp_dir.h"
+#include "support/worker_listener.h"
 
 namespace rft::worker {
 namespace {
 
-namespace asio = boost::asio;
-using asio::local::stream_protocol;
-
-// The daemon's end, driven by hand.
-class Listener {
- public:
-  explicit Listener(const std::filesystem::path& socket) : acceptor_(io_, stream_protocol::endpoint(socket)) {}
-
-  Json accept_hello() {
-    acceptor_.accept(peer_);
-    return read();
-  }
-  Json read() {
-    asio::read_until(peer_, input_, '\n');
-    std::string line;
-    std::getline(std::istream(&input_), line);
-    return Json::parse(line);
-  }
-  void write(const Json& message) { asio::write(peer_, asio::buffer(message.dump() + "\n")); }
-  void close() { peer_.close(); }
-
- private:
-  asio::io_context io_;
-  stream_protocol::acceptor acceptor_;
-  stream_protocol::socket peer_{io_};
-  asio::streambuf input_;
-};
-
 struct Fixture : ::testing::Test {
   TempDir dir;
   std::filesystem::path socket = dir / "worker.sock";
-  Listener daemon{socket};
+  WorkerListener daemon{socket};
   std::promise<void> stopped;
   std::unique_ptr<DaemonLink> link;
 
   void connect() {
     auto hello = std::async(std::launch::async, [&] {
-      const Json message = daemon.accept_hello();
+      const Json message = daemon.accept();
       daemon.write({{"type", "welcome"}});
       return message;
     });
@@ -65,7 +35,7 @@ TEST_F(DaemonLinkTest, DeliversInOrderAndFlushesAtTheEnd) {
   connect();
   for (int i = 0; i < 100; ++i) link->send({{"type", "metrics"}, {"i", i}});
   link.reset();
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(daemon.read()["i"], i);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(daemon.read().value()["i"], i);
 }
 
 TEST_F(DaemonLinkTest, ACommandStops) {
@@ -92,7 +62,7 @@ TEST_F(DaemonLinkTest, ADaemonThatDoesNotReadNeverHoldsTheWorker) {
 
 TEST_F(DaemonLinkTest, ARefusalIsAnErrorWithItsReason) {
   auto refusal = std::async(std::launch::async, [&] {
-    daemon.accept_hello();
+    daemon.accept();
     daemon.write({{"type", "refused"}, {"reason", "attempt 2 is over"}});
   });
   try {

@@ -1,0 +1,284 @@
+// The real rft-worker on a small real job: a model made on the spot, two classes to tell apart.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+#include <random>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/sha256.h"
+#include "base/subprocess.h"
+#include "support/temp_dir.h"
+#include "support/worker_listener.h"
+
+namespace rft {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kWorker = std::string(RFT_BIN_DIR) + "/rft-worker";
+constexpr int kPatience_ms = 120'000;
+
+// Words that begin with a vowel or do not. The warm-up's labels are mostly "letter", so there is something
+// left to learn.
+void write_split(const fs::path& file, size_t num_records, uint32_t seed, bool noisy) {
+  std::mt19937 random(seed);
+  std::ofstream out(file);
+  for (size_t i = 0; i < num_records; ++i) {
+    std::string word;
+    for (int j = 0; j < 4; ++j) word += static_cast<char>('a' + random() % 26);
+    const bool vowel = std::string("aeiou").find(word[0]) != std::string::npos;
+    const bool says_vowel = noisy ? random() % 4 == 0 : vowel;
+    const Json record = {{"input", word}, {"output", says_vowel ? "vowel" : "letter"}};
+    out << Json{{"prompt", word + "\n"}, {"output", record["output"]}, {"record", record}}.dump() << "\n";
+  }
+}
+
+constexpr const char* kPlan = R"(name = "vowels"
+[model]
+path = "tiny"
+dtype = "float32"
+[data]
+train = "train.jsonl"
+[scorer]
+plugin = "scorer.py"
+on_error = "ON_ERROR"
+[warmup]
+epochs = 2
+batch_size = 64
+learning_rate = 3e-3
+[training]
+epochs = 2
+learning_rate = 1e-3
+[rollout]
+prompts_per_iteration = 16
+samples_per_prompt = 4
+max_new_tokens = 6
+[validation]
+metric = "METRIC"
+patience = PATIENCE
+on_plateau = "halve_learning_rate"
+[checkpoint]
+resume_every_s = 0.001
+[resolved]
+job_id = 17
+model_path = "MODEL"
+scorer_path = "SCORER"
+scorer_kind = "python"
+scorer_digest = "none"
+)";
+
+constexpr const char* kScorer = R"(
+def score(episodes):
+    return [1.0 if e["completion"] == e["record"]["output"] else 0.0 for e in episodes]
+)";
+
+struct JobOptions {
+  std::string scorer = kScorer;
+  std::string on_error = "fail";
+  std::string metric = "score_mean";
+  std::string patience = "0";
+};
+
+class Train : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    shared_ = new TempDir;
+    write_split(*shared_ / "warmup.jsonl", 256, 1, /*noisy=*/true);
+    Subprocess make({.argv = {kWorker, "new-model", "--from", (*shared_ / "warmup.jsonl").string(), "--out",
+                              (*shared_ / "model").string(), "--vocabulary", "300", "--layers", "2",
+                              "--hidden", "32", "--heads", "2"}});
+    ASSERT_EQ(make.wait(kPatience_ms)->exit_code, 0);
+  }
+  static void TearDownTestSuite() { delete shared_; }
+
+  fs::path make_job(const std::string& name, const JobOptions& options = {}) {
+    const fs::path job = dir_ / name;
+    fs::create_directories(job / "data");
+    fs::copy(*shared_ / "warmup.jsonl", job / "data/warmup.jsonl");
+    write_split(job / "data/train.jsonl", 32, 2, /*noisy=*/false);
+    write_split(job / "data/validation.jsonl", 40, 3, /*noisy=*/false);
+    write_split(job / "data/test.jsonl", 40, 4, /*noisy=*/false);
+    write_file_atomically(job / "scorer.py", options.scorer);
+    std::string plan = kPlan;
+    const auto set = [&](const std::string& key, const std::string& value) {
+      plan.replace(plan.find(key), key.size(), value);
+    };
+    set("ON_ERROR", options.on_error);
+    set("METRIC", options.metric);
+    set("PATIENCE", options.patience);
+    set("MODEL", (*shared_ / "model").string());
+    set("SCORER", (job / "scorer.py").string());
+    write_file_atomically(job / "plan.toml", plan);
+    return job;
+  }
+
+  // Starts a worker that is tied to `daemon_`, and welcomes it.
+  Subprocess start(const fs::path& job) {
+    Subprocess worker(
+        {.argv = {kWorker, "train", job.string(), "--socket", socket_.string(), "--threads", "1"},
+         .stderr_file = dir_ / "stderr"});
+    EXPECT_EQ(daemon_.accept()["job"], 17);
+    daemon_.write({{"type", "welcome"}});
+    return worker;
+  }
+
+  struct End {
+    int exit_code = -1;
+    Json finished;
+  };
+  End run(const fs::path& job) {
+    Subprocess worker = start(job);
+    End end;
+    end.finished = daemon_.read_until("finished").value_or(Json::object());
+    end.exit_code = worker.wait(kPatience_ms)->exit_code.value_or(-1);
+    daemon_.close();
+    return end;
+  }
+
+  static TempDir* shared_;
+  TempDir dir_;
+  fs::path socket_ = dir_ / "worker.sock";
+  WorkerListener daemon_{socket_};
+};
+TempDir* Train::shared_ = nullptr;
+
+TEST_F(Train, GoesFromDataToAnExportedModelAndTellsItsFigures) {
+  const fs::path job = make_job("job");
+  const End end = run(job);
+  EXPECT_EQ(end.exit_code, 0);
+  EXPECT_EQ(end.finished["outcome"], "succeeded") << end.finished.dump();
+  const Json& result = end.finished["result"];
+  for (const char* stage : {"base", "warmup", "final"})
+    EXPECT_TRUE(result["test"][stage].contains("score_mean")) << stage;
+  EXPECT_GT(result["test"]["warmup"]["score_mean"], result["test"]["base"]["score_mean"]);
+  for (const char* file : {"config.json", "model.safetensors", "tokenizer.json"})
+    EXPECT_TRUE(fs::exists(job / "model" / file)) << file;
+
+  size_t rollouts = 0, last_iteration = 0;
+  for_each_json_line(job / "rollouts.jsonl", [&](Json&& line, size_t) {
+    ++rollouts;
+    last_iteration = line.at("iteration");
+    EXPECT_TRUE(line.at("score").is_number());
+    EXPECT_TRUE(line.contains("kl_to_reference"));
+  });
+  EXPECT_EQ(rollouts, 4u * 16 * 4) << "iterations x prompts x samples";
+  EXPECT_EQ(last_iteration, 4u);
+  size_t validated = 0;
+  for_each_json_line(job / "validation.jsonl", [&](Json&&, size_t) { ++validated; });
+  EXPECT_EQ(validated, 40u * (2 + 2) + 40u * 3) << "validation at 4 stages, test at 3";
+}
+
+TEST_F(Train, TheFirstIterationStartsAtTheReference) {
+  const fs::path job = make_job("job");
+  ASSERT_EQ(run(job).exit_code, 0);
+  bool seen = false;
+  for_each_json_line(job / "metrics.jsonl", [&](Json&& line, size_t) {
+    if (seen || !line.contains("objective/kl_to_reference")) return;
+    seen = true;
+    EXPECT_NEAR(line["objective/kl_to_reference"].get<double>(), 0, 1e-5);
+  });
+  EXPECT_TRUE(seen);
+}
+
+TEST_F(Train, KilledAtAnyPointItEndsBitForBitLikeAnUnbrokenRun) {
+  const fs::path unbroken = make_job("unbroken");
+  const fs::path broken = make_job("broken");
+  ASSERT_EQ(run(unbroken).exit_code, 0);
+
+  // Killed after the first message of each kind, in turn, whatever it is then doing.
+  for (const char* moment : {"resume_point", "progress", "metrics", "validation", "checkpoint", "metrics"}) {
+    Subprocess worker = start(broken);
+    ASSERT_TRUE(daemon_.read_until(moment)) << moment;
+    if (std::string(moment) == "metrics") daemon_.read_until(moment);
+    worker.signal(SIGKILL);
+    EXPECT_EQ(worker.wait(kPatience_ms)->signal, SIGKILL);
+    daemon_.close();
+  }
+  ASSERT_EQ(run(broken).exit_code, 0);
+  for (const char* file : {"model/model.safetensors", "rollouts.jsonl", "validation.jsonl", "summary.json"})
+    EXPECT_EQ(sha256_file(unbroken / file), sha256_file(broken / file)) << file;
+}
+
+TEST_F(Train, AStopWritesAResumePointAndTheNextAttemptGoesOn) {
+  const fs::path job = make_job("job");
+  Subprocess worker = start(job);
+  ASSERT_TRUE(daemon_.read_until("checkpoint"));
+  daemon_.write({{"type", "stop"}});
+  const Json finished = daemon_.read_until("finished").value();
+  EXPECT_EQ(finished["outcome"], "stopped");
+  EXPECT_EQ(worker.wait(kPatience_ms)->exit_code, 0);
+  daemon_.close();
+  EXPECT_EQ(run(job).finished["outcome"], "succeeded");
+}
+
+TEST_F(Train, WithoutItsDaemonItStopsByItself) {
+  const fs::path job = make_job("job");
+  Subprocess worker = start(job);
+  ASSERT_TRUE(daemon_.read_until("checkpoint"));
+  daemon_.close();
+  EXPECT_EQ(worker.wait(kPatience_ms)->exit_code, 0);
+  EXPECT_FALSE(fs::exists(job / "summary.json")) << "it stopped before its end";
+  EXPECT_FALSE(fs::is_empty(job / "resume"));
+}
+
+TEST_F(Train, TwoAttemptsNeverRunAtOnce) {
+  const fs::path job = make_job("job");
+  Subprocess worker = start(job);
+  Subprocess second({.argv = {kWorker, "train", job.string()}, .stderr_file = dir_ / "second"});
+  EXPECT_EQ(second.wait(kPatience_ms)->exit_code, 75);
+  EXPECT_NE(read_file(dir_ / "second").find("another attempt"), std::string::npos);
+}
+
+TEST_F(Train, AScorerThatThrowsFailsTheJobInItsOwnWords) {
+  const End end =
+      run(make_job("job", {.scorer = "def score(episodes):\n    raise ValueError('no such label')\n"}));
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_EQ(end.finished["outcome"], "failed");
+  EXPECT_EQ(end.finished["error"]["code"], "plugin");
+  EXPECT_EQ(end.finished["error"]["transient"], false);
+  EXPECT_NE(end.finished["error"]["message"].get<std::string>().find("no such label"), std::string::npos)
+      << end.finished.dump();
+}
+
+TEST_F(Train, AFailedScoreIsNeverANumber) {
+  // Fails one training episode in four; validation prompts are never failed.
+  const std::string scorer = R"(
+import itertools
+count = itertools.count()
+def score(episodes):
+    if len(episodes) == 40:
+        return [0.5 for e in episodes]
+    return [float("nan") if next(count) % 4 == 0 else 1.0 for e in episodes]
+)";
+  const fs::path job = make_job("skip", {.scorer = scorer, .on_error = "skip"});
+  EXPECT_EQ(run(job).finished["outcome"], "succeeded");
+  size_t episodes = 0;
+  for_each_json_line(job / "rollouts.jsonl", [&](Json&& line, size_t) {
+    ++episodes;
+    EXPECT_EQ(line["score"], 1.0);
+  });
+  EXPECT_EQ(episodes, 4u * 48);
+
+  EXPECT_EQ(run(make_job("fail", {.scorer = scorer})).finished["outcome"], "failed");
+}
+
+TEST_F(Train, AnUnknownMetricNamesTheKnownOnes) {
+  const End end = run(make_job("job", {.metric = "f1_macro"}));
+  const std::string message = end.finished["error"]["message"];
+  EXPECT_NE(message.find("f1_macro"), std::string::npos);
+  EXPECT_NE(message.find("score_mean"), std::string::npos);
+}
+
+TEST_F(Train, PatienceEndsARunThatGainsNothing) {
+  const fs::path job = make_job(
+      "job", {.scorer = "def score(episodes):\n    return [0.5 for e in episodes]\n", .patience = "1"});
+  const End end = run(job);
+  EXPECT_EQ(end.finished["result"]["stopped_early"], true);
+  EXPECT_EQ(end.finished["result"]["best_iteration"], 0);
+  EXPECT_EQ(end.finished["result"]["iterations"], 2) << "one epoch of the two";
+}
+
+}  // namespace
+}  // namespace rft
