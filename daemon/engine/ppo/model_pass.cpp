@@ -1,0 +1,81 @@
+#include "engine/ppo/model_pass.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/model/decoder.h"
+
+namespace rft::engine {
+namespace {
+
+// Logits of one chunk: 16 MiB of float32, small enough to stay near the cores and large enough for the
+// projection to run at full speed.
+constexpr int64_t kChunkLogits = int64_t{1} << 22;
+constexpr int64_t kMinChunkRows = 128;
+
+int64_t chunk_rows(const Decoder& decoder) {
+  return std::max(kMinChunkRows, kChunkLogits / decoder.config().vocab_size);
+}
+
+// (b, L, H) -> (M, H): the states that predict the batch's tokens.
+at::Tensor predicting_states(const at::Tensor& hidden, const at::Tensor& positions) {
+  return hidden.reshape({-1, hidden.size(-1)}).index_select(0, positions);
+}
+
+}  // namespace
+
+Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const TokenBatch& batch,
+                    double temperature, bool with_entropy) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor hidden = decoder.hidden_states(batch.ids);               // (b, L, H)
+  const at::Tensor states = predicting_states(hidden, batch.positions);  // (M, H)
+  std::vector<at::Tensor> log_probs, entropies;
+  const int64_t step = chunk_rows(decoder);
+  for (int64_t begin = 0; begin < states.size(0); begin += step) {
+    const int64_t count = std::min(step, states.size(0) - begin);
+    const TokenLogProbs chunk = token_log_probs(decoder.logits(states.narrow(0, begin, count)),
+                                                batch.targets.narrow(0, begin, count), temperature, with_entropy);
+    log_probs.push_back(chunk.log_probs);
+    if (with_entropy) entropies.push_back(chunk.entropy);
+  }
+  Evaluation result;
+  result.log_probs = at::cat(log_probs);
+  if (with_entropy) result.entropy = at::cat(entropies);
+  if (value_head != nullptr) {
+    result.values = value_head->values(states);
+    if (batch.ends.defined()) result.end_values = value_head->values(predicting_states(hidden, batch.ends));
+  }
+  return result;
+}
+
+void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, double temperature,
+                          bool with_entropy, const TokenLoss& loss) {
+  const at::Tensor hidden = decoder.hidden_states(batch.ids);                        // (b, L, H)
+  const at::Tensor states = predicting_states(hidden.detach(), batch.positions);  // (M, H)
+  // The gradient stops at `states`, chunk by chunk, and goes on through the trunk once, at the end.
+  const at::Tensor slope = at::empty_like(states);
+  const int64_t step = chunk_rows(decoder);
+  for (int64_t begin = 0; begin < states.size(0); begin += step) {
+    const int64_t count = std::min(step, states.size(0) - begin);
+    const at::Tensor chunk = states.narrow(0, begin, count).detach().requires_grad_();
+    const TokenLogProbs tokens = token_log_probs(
+        decoder.logits(chunk), batch.targets.narrow(0, begin, count), temperature, with_entropy);
+    loss(chunk, tokens, begin, count).backward();
+    slope.narrow(0, begin, count).copy_(chunk.grad());
+  }
+  const at::Tensor trunk_slope = at::zeros({hidden.size(0) * hidden.size(1), hidden.size(2)}, hidden.options());
+  hidden.backward(trunk_slope.index_copy_(0, batch.positions, slope).view_as(hidden));
+}
+
+int64_t micro_batch_tokens(const ModelConfig& config, int64_t asked) {
+  if (asked > 0) return asked;
+  // What a layer keeps of a token for its backward pass, in floats, and the head's chunk apart.
+  const int64_t per_layer = 10 * config.hidden_size + 4 * config.intermediate_size;
+  const int64_t bytes_per_token = 4 * per_layer * config.num_layers;
+  return std::clamp<int64_t>((int64_t{2} << 30) / bytes_per_token, 512, 8192);
+}
+
+}  // namespace rft::engine
