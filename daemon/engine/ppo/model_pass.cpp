@@ -30,14 +30,15 @@ at::Tensor predicting_states(const at::Tensor& hidden, const at::Tensor& positio
 Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const TokenBatch& batch,
                     double temperature, bool with_entropy) {
   const at::NoGradGuard no_grad;
-  const at::Tensor hidden = decoder.hidden_states(batch.ids);               // (b, L, H)
+  const at::Tensor hidden = decoder.hidden_states(batch.ids);            // (b, L, H)
   const at::Tensor states = predicting_states(hidden, batch.positions);  // (M, H)
   std::vector<at::Tensor> log_probs, entropies;
   const int64_t step = chunk_rows(decoder);
   for (int64_t begin = 0; begin < states.size(0); begin += step) {
     const int64_t count = std::min(step, states.size(0) - begin);
-    const TokenLogProbs chunk = token_log_probs(decoder.logits(states.narrow(0, begin, count)),
-                                                batch.targets.narrow(0, begin, count), temperature, with_entropy);
+    const TokenLogProbs chunk =
+        token_log_probs(decoder.logits(states.narrow(0, begin, count)), batch.targets.narrow(0, begin, count),
+                        temperature, with_entropy);
     log_probs.push_back(chunk.log_probs);
     if (with_entropy) entropies.push_back(chunk.entropy);
   }
@@ -53,7 +54,7 @@ Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const T
 
 void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, double temperature,
                           bool with_entropy, const TokenLoss& loss) {
-  const at::Tensor hidden = decoder.hidden_states(batch.ids);                        // (b, L, H)
+  const at::Tensor hidden = decoder.hidden_states(batch.ids);                     // (b, L, H)
   const at::Tensor states = predicting_states(hidden.detach(), batch.positions);  // (M, H)
   // The gradient stops at `states`, chunk by chunk, and goes on through the trunk once, at the end.
   const at::Tensor slope = at::empty_like(states);
@@ -61,12 +62,13 @@ void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, doubl
   for (int64_t begin = 0; begin < states.size(0); begin += step) {
     const int64_t count = std::min(step, states.size(0) - begin);
     const at::Tensor chunk = states.narrow(0, begin, count).detach().requires_grad_();
-    const TokenLogProbs tokens = token_log_probs(
-        decoder.logits(chunk), batch.targets.narrow(0, begin, count), temperature, with_entropy);
+    const TokenLogProbs tokens = token_log_probs(decoder.logits(chunk), batch.targets.narrow(0, begin, count),
+                                                 temperature, with_entropy);
     loss(chunk, tokens, begin, count).backward();
     slope.narrow(0, begin, count).copy_(chunk.grad());
   }
-  const at::Tensor trunk_slope = at::zeros({hidden.size(0) * hidden.size(1), hidden.size(2)}, hidden.options());
+  const at::Tensor trunk_slope =
+      at::zeros({hidden.size(0) * hidden.size(1), hidden.size(2)}, hidden.options());
   hidden.backward(trunk_slope.index_copy_(0, batch.positions, slope).view_as(hidden));
 }
 

@@ -17,10 +17,11 @@ class Decoder;
 struct ModelConfig;
 
 struct Evaluation {
-  at::Tensor log_probs;   // (M) float32
-  at::Tensor entropy;     // (M) float32; undefined unless asked for
-  at::Tensor values;      // (M) float32; undefined without a value head
-  at::Tensor end_values;  // (b) float32, after each sequence's last token; undefined unless its batch feeds it
+  at::Tensor log_probs;  // (M) float32
+  at::Tensor entropy;    // (M) float32; undefined unless asked for
+  at::Tensor values;     // (M) float32; undefined without a value head
+  at::Tensor
+      end_values;  // (b) float32, after each sequence's last token; undefined unless its batch feeds it
 };
 
 // The batch's predictions as they are, without gradients. `value_head` may be null.
@@ -29,8 +30,8 @@ Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const T
 
 // The loss of the tokens begin … begin + count of the batch: their states (count, H), differentiable, and
 // their log-probs and entropies (count) -> a scalar.
-using TokenLoss = std::function<at::Tensor(const at::Tensor& hidden, const TokenLogProbs& tokens, int64_t begin,
-                                           int64_t count)>;
+using TokenLoss = std::function<at::Tensor(const at::Tensor& hidden, const TokenLogProbs& tokens,
+                                           int64_t begin, int64_t count)>;
 
 // Adds the gradient of the sum of `loss` over the batch's tokens to the gradients of everything it depends
 // on. A chunk's loss goes backward before the next chunk's logits are made, so a loss must be a plain sum

@@ -27,12 +27,13 @@ TokenBatch make_token_batch(std::span<const TokenSequence> sequences, std::span<
   std::vector<int64_t> positions, tokens, owners, offsets, ends;
   for (int64_t i = 0; i < count; ++i) {
     const TokenSequence& sequence = sequences[rows[i]];
-    const int64_t prompt_length = static_cast<int64_t>(sequence.prompt_ids.size()), length = sequence.length();
+    const int64_t prompt_length = static_cast<int64_t>(sequence.prompt_ids.size()),
+                  length = sequence.length();
     const auto token = [&](int64_t at) {
       return at < prompt_length ? sequence.prompt_ids[at] : sequence.completion_ids[at - prompt_length];
     };
     int64_t* out = ids.data_ptr<int64_t>() + i * longest;
-    for (int64_t at = 0; at < std::min(length, longest); ++at) out[at] = token(at);
+    for (int64_t at = 0; at < (feed_ends ? length : length - 1); ++at) out[at] = token(at);
     for (int64_t at = targets == Targets::completion ? prompt_length : 1; at < length; ++at) {
       positions.push_back(i * longest + at - 1);
       tokens.push_back(token(at));

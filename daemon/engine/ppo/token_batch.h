@@ -27,12 +27,12 @@ struct TokenBatch {
   at::Tensor positions;  // (M) int64 into the flattened (b·L) states: the one that predicts each target
   at::Tensor targets;    // (M) int64, the tokens themselves
   at::Tensor rows;       // (M) int64, which of all sequences each belongs to
-  at::Tensor offsets;    // (M) int64, its place counted from the first completion token; negative in the prompt
-  at::Tensor ends;       // (b) int64 into the flattened states: each one's last token; undefined unless fed
+  at::Tensor offsets;  // (M) int64, its place counted from the first completion token; negative in the prompt
+  at::Tensor ends;     // (b) int64 into the flattened states: each one's last token; undefined unless fed
 };
 
-// The batch of sequences[rows[0]], sequences[rows[1]], …. A sequence's last token is fed only where `feed_ends`
-// asks for the state after it; nothing is predicted from it.
+// The batch of sequences[rows[0]], sequences[rows[1]], …. A sequence's last token is fed only where
+// `feed_ends` asks for the state after it; nothing is predicted from it.
 TokenBatch make_token_batch(std::span<const TokenSequence> sequences, std::span<const int64_t> rows,
                             Targets targets, bool feed_ends, at::Device device);
 

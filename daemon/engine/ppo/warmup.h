@@ -40,8 +40,8 @@ class Warmup {
   bool done() const { return steps_done() >= num_steps(); }
 
   // One optimiser step on the next batch; each epoch goes through the examples in an order of its own.
-  // Answers "warmup/loss" (mean over weighted tokens, in nats), "warmup/accuracy" (share of output tokens
-  // that are the model's first choice), "warmup/learning_rate", "warmup/grad_norm".
+  // Answers "warmup/loss" (mean over weighted tokens, in nats), "warmup/learning_rate",
+  // "warmup/grad_norm" and "warmup/skipped" (1 where the gradient was not finite and no step was taken).
   std::map<std::string, double> step();
 
   // As PpoTrainer's: bit-exact, policy included.

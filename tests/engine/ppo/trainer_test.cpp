@@ -1,0 +1,322 @@
+#include "engine/ppo/trainer.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include "base/error.h"
+#include "engine/ppo/frozen_iteration.h"
+#include "engine/ppo/minibatch.h"
+#include "engine/support/tiny_policy.h"
+#include "engine/support/vectors.h"
+
+namespace rft::engine {
+namespace {
+
+using testing::close;
+using testing::made_up_episodes;
+using testing::SilentProgress;
+using testing::tiny_policy;
+
+constexpr AdvantageEstimator kEstimators[] = {
+    AdvantageEstimator::gae,  AdvantageEstimator::grpo,         AdvantageEstimator::dr_grpo,
+    AdvantageEstimator::rloo, AdvantageEstimator::reinforce_pp, AdvantageEstimator::reinforce_pp_baseline};
+
+PpoOptions quick_options(AdvantageEstimator estimator = AdvantageEstimator::gae) {
+  PpoOptions options;
+  options.advantage_estimator = estimator;
+  options.learning_rate = 1e-3;
+  options.max_new_tokens = 10;
+  return options;
+}
+
+at::Tensor all_gradients(const Decoder& policy) {
+  std::vector<at::Tensor> flat;
+  for (const NamedTensor& parameter : policy.parameters()) {
+    flat.push_back(parameter.tensor.grad().flatten().clone());
+    at::Tensor(parameter.tensor).mutable_grad() = at::Tensor();
+  }
+  return at::cat(flat);
+}
+
+// Within 1e-5 at float32, whatever the estimator: before the first step of an iteration nothing has moved,
+// and before the first iteration the policy is the reference.
+TEST(PpoInvariants, HoldInEveryIterationOfEveryEstimator) {
+  for (const AdvantageEstimator estimator : kEstimators) {
+    const auto policy = tiny_policy();
+    PpoTrainer trainer(policy, quick_options(estimator), 3);
+    trainer.freeze_reference();
+    SilentProgress progress;
+    for (int64_t iteration = 0; iteration < 3; ++iteration) {
+      const auto report = trainer.update(made_up_episodes(*policy, 5, 4, iteration), iteration, progress);
+      EXPECT_LT(report.metrics.at("policy/first_ratio_deviation"), 1e-5);
+      EXPECT_LT(report.metrics.at("policy/first_approx_kl"), 1e-5);
+      EXPECT_EQ(report.metrics.at("policy/first_clip_fraction"), 0);
+      EXPECT_LT(report.metrics.at("policy/rollout_gap"), 1e-5);
+      const double kl = report.metrics.at("objective/kl_to_reference");
+      ASSERT_EQ(report.kl_to_reference.size(), 20u);
+      if (iteration == 0) {
+        EXPECT_LT(std::abs(kl), 1e-5);
+        for (const float episode_kl : report.kl_to_reference) EXPECT_LT(std::abs(episode_kl), 1e-5);
+      } else {
+        EXPECT_GT(std::abs(kl), 1e-5) << "the policy did not move";
+      }
+      EXPECT_EQ(report.metrics.at("policy/steps"), 16);
+      EXPECT_EQ(progress.last_done, 16);
+      EXPECT_EQ(progress.last_total, 16);
+    }
+  }
+}
+
+TEST(PpoTrainer, RaisesTheOddsOfWhatScoredWell) {
+  for (const AdvantageEstimator estimator : kEstimators) {
+    const auto policy = tiny_policy();
+    PpoOptions options = quick_options(estimator);
+    options.learning_rate = 1e-2;
+    options.kl_coef = 0;
+    PpoTrainer trainer(policy, options, 1);
+    std::vector<Episode> episodes = made_up_episodes(*policy, 6, 4);
+    for (Episode& episode : episodes) episode.score = episode.sample % 2;
+    SilentProgress progress;
+    trainer.update(episodes, 0, progress);
+    const at::NoGradGuard no_grad;
+    double gained_by_good = 0, gained_by_bad = 0;
+    for (const Episode& episode : episodes) {
+      const at::Tensor now = testing::slow_log_probs(*policy, episode.prompt_ids, episode.completion_ids);
+      const double gain =
+          (now - at::tensor(at::ArrayRef<float>(episode.rollout_log_probs))).mean().item<double>();
+      (episode.sample % 2 == 1 ? gained_by_good : gained_by_bad) += gain;
+    }
+    EXPECT_GT(gained_by_good, gained_by_bad + 0.1) << static_cast<int>(estimator);
+  }
+}
+
+// However a minibatch is cut, its gradient is that of the whole.
+TEST(PpoMinibatch, MicroBatchesAddUpToTheOneBigBatch) {
+  const auto policy = tiny_policy();
+  const auto reference = testing::tiny_policy(2);
+  const std::vector<Episode> episodes = made_up_episodes(*policy, 4, 4);
+  const std::vector<int64_t> members{3, 1, 14, 8, 9, 0, 5};
+  for (const auto normalisation :
+       {LossNormalisation::token, LossNormalisation::sequence, LossNormalisation::constant}) {
+    for (const auto estimator : {AdvantageEstimator::gae, AdvantageEstimator::grpo}) {
+      PpoOptions options = quick_options(estimator);
+      options.loss_normalisation = normalisation;
+      options.entropy_coef = 0.01;
+      const ValueHead head = ValueHead::zeros(16, at::kCPU);
+      const ValueHead* critic = has_critic(estimator) ? &head : nullptr;
+      const FrozenIteration frozen = freeze_iteration(episodes, *policy, reference.get(), critic, options);
+      options.micro_batch_tokens = 1 << 20;
+      const MinibatchReport whole = accumulate_minibatch(*policy, critic, frozen, members, options);
+      const at::Tensor expected = all_gradients(*policy);
+      options.micro_batch_tokens = 20;
+      const MinibatchReport parts = accumulate_minibatch(*policy, critic, frozen, members, options);
+      EXPECT_GT(expected.abs().max().item<double>(), 1e-3);
+      EXPECT_TRUE(close(all_gradients(*policy), expected, 1e-6));
+      EXPECT_NEAR(parts.policy_loss, whole.policy_loss, 1e-6);
+      EXPECT_NEAR(parts.value_loss, whole.value_loss, 1e-6);
+      EXPECT_NEAR(parts.kl_loss, whole.kl_loss, 1e-6);
+      EXPECT_NEAR(parts.entropy, whole.entropy, 1e-6);
+    }
+  }
+}
+
+TEST(PpoTrainer, MaskedEpisodesChangeNothing) {
+  PpoOptions options = quick_options();
+  options.missing_eos = MissingEos::mask;
+  SilentProgress progress;
+  at::Tensor weights[2];
+  for (const int64_t changed : {0, 1}) {
+    const auto policy = tiny_policy();
+    PpoTrainer trainer(policy, options, 1);
+    std::vector<Episode> episodes = made_up_episodes(*policy, 4, 2);
+    episodes[3].cut = true;
+    if (changed == 1) {
+      episodes[3].score = 100;
+      episodes[3].completion_ids.assign(episodes[3].completion_ids.size(), 7);
+    }
+    trainer.update(episodes, 0, progress);
+    weights[changed] = testing::all_weights(*policy);
+  }
+  EXPECT_TRUE(weights[0].equal(weights[1]));
+}
+
+TEST(PpoTrainer, APenaltyForACutIsALowerScore) {
+  SilentProgress progress;
+  at::Tensor weights[2];
+  for (const int64_t by_hand : {0, 1}) {
+    const auto policy = tiny_policy();
+    PpoOptions options = quick_options();
+    options.missing_eos = by_hand == 1 ? MissingEos::score : MissingEos::penalty;
+    options.eos_penalty = 0.5;
+    PpoTrainer trainer(policy, options, 1);
+    std::vector<Episode> episodes = made_up_episodes(*policy, 4, 2);
+    for (Episode& episode : episodes) {
+      if (by_hand == 1 && episode.cut) episode.score -= 0.5;
+    }
+    trainer.update(episodes, 0, progress);
+    weights[by_hand] = testing::all_weights(*policy);
+  }
+  EXPECT_TRUE(weights[0].equal(weights[1]));
+}
+
+TEST(FrozenIteration, ACutEpisodeGoesOnOnlyUnderBootstrap) {
+  const auto policy = tiny_policy();
+  const at::NoGradGuard no_grad;
+  ValueHead head = ValueHead::zeros(16, at::kCPU);
+  head.weight.copy_(at::linspace(-1, 1, 16).unsqueeze(0));
+  PpoOptions options = quick_options();
+  options.gae_lambda = 1;
+  options.kl_coef = 0;
+  std::vector<Episode> episodes = made_up_episodes(*policy, 2, 2);
+  episodes[1].cut = true;
+  episodes[1].score = 3;
+  for (const MissingEos missing_eos : {MissingEos::score, MissingEos::bootstrap}) {
+    options.missing_eos = missing_eos;
+    const FrozenIteration frozen = freeze_iteration(episodes, *policy, nullptr, &head, options);
+    // With γ = λ = 1 and no KL every return is what the episode ends on: its score, or the value after it.
+    std::vector<int64_t> ids = episodes[1].prompt_ids;
+    ids.insert(ids.end(), episodes[1].completion_ids.begin(), episodes[1].completion_ids.end());
+    const at::Tensor hidden = policy->hidden_states(at::tensor(ids, at::kLong).unsqueeze(0));
+    const double end_value = head.values(hidden.squeeze(0))[-1].item<double>();
+    const double expected = missing_eos == MissingEos::score ? 3 : end_value;
+    EXPECT_NEAR(frozen.returns[1][0].item<double>(), expected, 1e-5);
+  }
+}
+
+TEST(FrozenIteration, GroupsOfOneAreLeftOutAndAnIterationOfThemIsRefused) {
+  const auto policy = tiny_policy();
+  const PpoOptions options = quick_options(AdvantageEstimator::grpo);
+  std::vector<Episode> episodes = made_up_episodes(*policy, 3, 2);
+  episodes.erase(episodes.begin() + 2);  // the second prompt keeps one
+  const FrozenIteration frozen = freeze_iteration(episodes, *policy, nullptr, nullptr, options);
+  EXPECT_EQ(frozen.trained, (std::vector<int64_t>{0, 1, 3, 4}));
+  EXPECT_EQ(iteration_metrics(frozen, options).at("objective/episodes_left_out"), 1);
+  const std::vector<Episode> alone = made_up_episodes(*policy, 3, 1);
+  EXPECT_THROW(freeze_iteration(alone, *policy, nullptr, nullptr, options), Error);
+  EXPECT_NO_THROW(
+      freeze_iteration(alone, *policy, nullptr, nullptr, quick_options(AdvantageEstimator::reinforce_pp)));
+}
+
+TEST(FrozenIteration, CountsTheGroupsThatTeachNothing) {
+  const auto policy = tiny_policy();
+  const PpoOptions options = quick_options(AdvantageEstimator::rloo);
+  std::vector<Episode> episodes = made_up_episodes(*policy, 3, 2);
+  episodes[2].score = episodes[3].score = 0.3;
+  const FrozenIteration frozen = freeze_iteration(episodes, *policy, nullptr, nullptr, options);
+  EXPECT_EQ(iteration_metrics(frozen, options).at("objective/equal_score_groups"), 1);
+}
+
+TEST(FrozenIteration, RefusesMalformedEpisodes) {
+  const auto policy = tiny_policy();
+  const auto refused = [&policy](const std::function<void(Episode&)>& spoil) {
+    std::vector<Episode> episodes = made_up_episodes(*policy, 1, 2);
+    spoil(episodes[1]);
+    try {
+      freeze_iteration(episodes, *policy, nullptr, nullptr, quick_options(AdvantageEstimator::grpo));
+      return std::string("accepted");
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+  };
+  EXPECT_EQ(refused([](Episode& e) { e.prompt_ids.clear(); }), "episode 1: its prompt has no token");
+  EXPECT_EQ(refused([](Episode& e) { e.completion_ids.clear(); }), "episode 1: its completion has no token");
+  EXPECT_EQ(refused([](Episode& e) { e.score = std::numeric_limits<double>::quiet_NaN(); }),
+            "episode 1: its score is not a finite number");
+  EXPECT_EQ(refused([](Episode& e) { e.completion_ids[0] = 32; }),
+            "episode 1: token 32 is not in the vocabulary");
+  EXPECT_NE(refused([](Episode& e) { e.rollout_log_probs.pop_back(); }).find("rollout log-probs for"),
+            std::string::npos);
+}
+
+TEST(PpoTrainer, AnUpdateEndsEarlyOnceThePolicyHasMovedTooFar) {
+  const auto policy = tiny_policy();
+  PpoOptions options = quick_options();
+  options.learning_rate = 1e-2;
+  options.target_kl = 1e-3;
+  PpoTrainer trainer(policy, options, 1);
+  SilentProgress progress;
+  const auto report = trainer.update(made_up_episodes(*policy, 5, 4), 0, progress);
+  EXPECT_EQ(report.metrics.at("policy/stopped_early"), 1);
+  EXPECT_LT(report.metrics.at("policy/steps"), 16);
+  EXPECT_GE(report.metrics.at("policy/steps"), 1);
+  for (const NamedTensor& parameter : policy->parameters()) EXPECT_FALSE(parameter.tensor.grad().defined());
+}
+
+TEST(PpoTrainer, SkipsAndCountsMinibatchesWhoseRatioExploded) {
+  const auto policy = tiny_policy();
+  PpoOptions options = quick_options(AdvantageEstimator::dr_grpo);
+  options.learning_rate = 0.1;
+  options.minibatches = 1;
+  options.num_ppo_epochs = 8;
+  options.kl_coef = 0;
+  PpoTrainer trainer(policy, options, 1);
+  std::vector<Episode> episodes = made_up_episodes(*policy, 8, 2);
+  // The least likely token is always right, so a step of this size makes it many times as likely.
+  int64_t rarest = 0;
+  double lowest = 0;
+  for (int64_t token = 1; token < testing::kTinyVocabulary; ++token) {
+    const at::NoGradGuard no_grad;
+    double sum = 0;
+    for (const Episode& episode : episodes)
+      sum += testing::slow_log_probs(*policy, episode.prompt_ids, {token}).item<double>();
+    if (sum < lowest) std::tie(lowest, rarest) = std::pair(sum, token);
+  }
+  for (Episode& episode : episodes) {
+    episode.score = episode.sample;
+    episode.completion_ids.assign(1, episode.sample == 1 ? rarest : 1 + rarest % 7);
+    episode.rollout_log_probs.resize(1);
+  }
+  SilentProgress progress;
+  const auto report = trainer.update(episodes, 0, progress);
+  const double skipped = report.metrics.at("policy/skipped_minibatches");
+  EXPECT_GT(skipped, 0) << "mean ratio " << report.metrics.at("policy/ratio");
+  EXPECT_GT(report.metrics.at("policy/ratio"), 1);
+  EXPECT_EQ(skipped + report.metrics.at("policy/steps"), 8);
+}
+
+TEST(PpoTrainer, ALearningRateScaledToNothingMovesNothing) {
+  const auto policy = tiny_policy();
+  PpoTrainer trainer(policy, quick_options(), 1);
+  const at::Tensor before = testing::all_weights(*policy).clone();
+  trainer.scale_learning_rate(0);
+  SilentProgress progress;
+  const auto report = trainer.update(made_up_episodes(*policy, 3, 2), 0, progress);
+  EXPECT_EQ(report.metrics.at("policy/learning_rate"), 0);
+  EXPECT_TRUE(testing::all_weights(*policy).equal(before));
+}
+
+TEST(PpoTrainer, TheLearningRateFollowsTheScheduleOfIterations) {
+  const auto policy = tiny_policy();
+  PpoOptions options = quick_options();
+  options.schedule = ScheduleKind::linear;
+  PpoTrainer trainer(policy, options, 5);
+  trainer.scale_learning_rate(0.5);
+  SilentProgress progress;
+  const auto episodes = made_up_episodes(*policy, 2, 2);
+  EXPECT_DOUBLE_EQ(trainer.update(episodes, 1, progress).metrics.at("policy/learning_rate"), 0.5 * 0.75e-3);
+}
+
+TEST(PpoTrainer, Bfloat16ComputeFollowsTheFloat32Gradient) {
+  at::Tensor gradients[2];
+  const at::ScalarType dtypes[2] = {at::kFloat, at::kBFloat16};
+  for (const int i : {0, 1}) {
+    const auto policy = tiny_policy(1, dtypes[i]);
+    const std::vector<Episode> episodes = made_up_episodes(*tiny_policy(), 4, 4);
+    PpoOptions options = quick_options(AdvantageEstimator::grpo);
+    options.loss_normalisation = LossNormalisation::token;
+    const FrozenIteration frozen = freeze_iteration(episodes, *policy, nullptr, nullptr, options);
+    accumulate_minibatch(*policy, nullptr, frozen, frozen.trained, options);
+    gradients[i] = all_gradients(*policy);
+  }
+  EXPECT_EQ(gradients[1].scalar_type(), at::kFloat) << "the masters stay float32";
+  const double cosine = at::cosine_similarity(gradients[0], gradients[1], 0).item<double>();
+  EXPECT_GT(cosine, 0.99);
+  EXPECT_LT(cosine, 1 - 1e-7) << "bfloat16 was not used";
+}
+
+}  // namespace
+}  // namespace rft::engine
