@@ -3,6 +3,7 @@
 // attempt; the last line holds for all further ones.
 //
 //   finish      reports something of each kind, then succeeds
+//   nap         like finish, after a while
 //   run         reports, then waits to be told; ends as a worker does: stopped, with a resume point
 //   linger      like run, but takes a second to end once told, or once its daemon is gone
 //   deaf        like run, but does not listen
@@ -133,7 +134,8 @@ int main(int argc, char** argv) {
   Link link(arguments);
   report(link);
   using protocol::WorkerOutcome;
-  if (word == "finish")
+  if (word == "nap") std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  if (word == "finish" || word == "nap")
     return finish(link, arguments, {.outcome = WorkerOutcome::succeeded, .result = {{"model", "model"}}});
   if (word == "fail" || word == "transient")
     return finish(link, arguments,
