@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""One PPO iteration (rollout, scores, update) of rftd's engine and of TRL 1.12's PPOTrainer, side by side: the
+same random Llama of 8 million weights, the same 128 prompts of about 23 tokens, 64 new tokens each with the end of
+sequence ignored, 4 PPO epochs of 4 minibatches, reference and value estimates, float32, the same number of threads.
+
+Both sides stay up and take turns, an iteration each, so that a busy machine slows both; the first round warms up
+and is not counted. The ratio of the best iterations is the figure; the median of the rounds' ratios stands beside
+it.
+
+    tests/bench/ppo_vs_trl.py [--rounds 3] [--threads 2] [--dtype float32] [--alone]
+
+Needs the build (target `ppo_bench`); makes the peer's Python environment at the first run (make_env)."""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+SHAPE_8M = dict(vocab_size=4096, hidden_size=256, intermediate_size=688, num_hidden_layers=8, num_attention_heads=8,
+                num_key_value_heads=4, max_position_embeddings=512)
+
+
+def make_workload(scratch):
+    noise = 1
+    def draw(below):
+        nonlocal noise
+        noise = (noise * 6364136223846793005 + 1442695040888963407) % 2**64
+        return (noise >> 33) % below
+    prompts = [[3 + draw(SHAPE_8M["vocab_size"] - 3) for _ in range(16 + draw(15))] for _ in range(128)]
+    return dict(shape=SHAPE_8M, prompts=prompts, max_new_tokens=64, num_ppo_epochs=4, minibatches=4, kl_coef=0.05,
+                learning_rate=3e-6, scratch=scratch)
+
+
+class Side:
+    """A process that runs one iteration for each line it is sent."""
+
+    def __init__(self, command, threads):
+        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")
+        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, env=environment)
+        self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.process.args[0]} ended with {self.process.wait()}")
+        return json.loads(line)
+
+    def iterate(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of rftd's side")
+    parser.add_argument("--alone", action="store_true", help="rftd's side without the peer")
+    parser.add_argument("--build", type=pathlib.Path, default=HERE.parents[1] / "build" / "release")
+    args = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as scratch:
+        workload = make_workload(scratch)
+        file = pathlib.Path(scratch, "workload.json")
+        file.write_text(json.dumps(workload))
+        tokens = len(workload["prompts"]) * workload["max_new_tokens"]
+        ours = Side([args.build / "bin" / "ppo_bench", file, args.dtype], args.threads)
+        peer = None
+        if not args.alone:
+            python = subprocess.run([HERE / "make_env"], check=True, capture_output=True, text=True).stdout.strip()
+            peer = Side([python, HERE / "ppo_trl.py", file], args.threads)
+
+        print("round   rftd s  (rollout  update)    TRL s   ratio")
+        rounds = []
+        for number in range(args.rounds + 1):
+            mine = ours.iterate()
+            theirs = peer.iterate()["seconds"] if peer else float("nan")
+            note = "" if number else "   warm-up, not counted"
+            print(f"{number:5}  {mine['seconds']:7.2f}  ({mine['rollout_s']:7.2f} {mine['update_s']:7.2f})"
+                  f"  {theirs:7.2f}  {theirs / mine['seconds']:6.2f}{note}", flush=True)
+            if number:
+                rounds.append((mine["seconds"], theirs))
+        ours.end()
+        best = min(mine for mine, _ in rounds)
+        print(f"\nrftd ({args.dtype}): best {best:.2f} s, {tokens / best:.0f} completion tokens/s")
+        if peer:
+            peer.end()
+            peers_best = min(theirs for _, theirs in rounds)
+            print(f"TRL 1.12 (float32): best {peers_best:.2f} s, {tokens / peers_best:.0f} completion tokens/s")
+            print(f"ratio of the best: {peers_best / best:.2f}; median of the rounds: "
+                  f"{statistics.median(theirs / mine for mine, theirs in rounds):.2f}")
+            print("TRL's value model is a second model of the same shape, trained beside the policy; rftd's is a head on "
+                  "the policy's trunk.\nTRL's reward model here is a toy of one layer, rftd's scorer a count of even "
+                  "tokens: neither is what is measured.")
+
+
+if __name__ == "__main__":
+    main()
