@@ -111,8 +111,8 @@ JobView Jobs::Implementation::decorated(JobView view) const {
   if (live == ledger.live().end() || !live->second->note.empty()) return view;
   if (lifecycle.waits_for_survivors())
     view.reason += "; a worker that outlived its daemon is still writing its resume point";
-  else if (const auto reasons = lifecycle.queue().why(view.id); !reasons.empty())
-    view.reason += "; " + reasons.front();
+  else if (const auto reason = lifecycle.queue().why_in_short(view.id); !reason.empty())
+    view.reason += "; " + reason;
   return view;
 }
 
@@ -198,7 +198,10 @@ std::vector<JobView> Jobs::list(const JobFilter& filter) const {
   }
   // Unfinished jobs as they are in memory, finished ones as they are kept; both newest first.
   std::vector<JobView> numbered;
-  for (auto live = part.ledger.live().rbegin(); live != part.ledger.live().rend(); ++live) {
+  const auto enough = [&] {
+    return filter.limit > 0 && numbered.size() >= static_cast<size_t>(filter.limit);
+  };
+  for (auto live = part.ledger.live().rbegin(); live != part.ledger.live().rend() && !enough(); ++live) {
     const Job& job = live->second->job;
     if (wanted(state_of(job.status), job.name))
       numbered.push_back(part.decorated(part.ledger.view(job, live->second.get())));

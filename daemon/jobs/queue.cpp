@@ -98,15 +98,21 @@ std::optional<Queue::Placement> Queue::take_next() {
   return placement;
 }
 
+std::string Queue::why_in_short(int64_t id) const {
+  const auto found = waiting_.find(id);
+  if (found == waiting_.end()) return "";
+  const Waiting& job = found->second;
+  if (const auto never = never_fits(job.cores, job.gpus))
+    return *never + ", or start the daemon on a larger machine";
+  return fmt::format("needs {} of {} cores, and {} are free", cores_of(job), num_cores_, free_cores_);
+}
+
 std::vector<std::string> Queue::why(int64_t id) const {
   const auto found = waiting_.find(id);
   if (found == waiting_.end()) return {};
   const Waiting& job = found->second;
-  if (const auto never = never_fits(job.cores, job.gpus))
-    return {*never + ", or start the daemon on a larger machine"};
-  std::vector<std::string> reasons;
-  reasons.push_back(
-      fmt::format("needs {} of {} cores, and {} are free", cores_of(job), num_cores_, free_cores_));
+  std::vector<std::string> reasons = {why_in_short(id)};
+  if (never_fits(job.cores, job.gpus)) return reasons;
   if (job.gpus > 0)
     reasons.push_back(
         fmt::format("needs {} of {} GPUs, and {} are free", job.gpus, num_gpus_, free_gpus_.size()));

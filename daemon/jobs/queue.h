@@ -41,8 +41,10 @@ class Queue {
   // The next job, if it fits now; it holds its slots until it is removed.
   std::optional<Placement> take_next();
 
-  // Why the job waits, a sentence each. Empty when it does not wait here.
+  // Why the job waits, a sentence each. Empty when it does not wait here. Takes as long as the queue is.
   std::vector<std::string> why(int64_t id) const;
+  // The first of these sentences, at once.
+  std::string why_in_short(int64_t id) const;
   // Why a job that asks for so much can never run here; nothing when it can.
   std::optional<std::string> never_fits(int64_t cores, int64_t gpus) const;
   size_t num_waiting() const { return waiting_.size(); }
