@@ -86,7 +86,8 @@ HostProcess::HostProcess(const HostOptions& options, const std::string& role)
                   .options = dump_json(options.options),
                   .python = options.python.string(),
                   .memory_limit_bytes = options.memory_limit_bytes,
-                  .allow_network = options.allow_network};
+                  .allow_network = options.allow_network,
+                  .trusted = options.trusted};
   opened_ = wire::decode_opened(
       ask(wire::encode(open), wire::FrameType::opened, options.start_timeout_s, "it was being loaded"));
 }

@@ -69,7 +69,7 @@ std::vector<std::string> bubblewrap_argv(const HostOptions& options) {
 
 Launch plan_launch(const HostOptions& options) {
   Launch launch;
-  launch.in_namespaces = available_isolation().namespaces;
+  launch.in_namespaces = !options.trusted && available_isolation().namespaces;
   if (launch.in_namespaces) launch.argv = bubblewrap_argv(options);
   launch.argv.insert(launch.argv.end(), {options.host_program.string(), "serve"});
   launch.environment = plugin_environment();

@@ -150,6 +150,8 @@ void Registry::settle(const fs::path& file, Dropped& dropped) {
   dropped.refusal.clear();
   try {
     dropped.plugin = accept(file);
+    // What was copied while it changed may be neither the old file nor the new one.
+    dropped.settled = identify(file) == dropped.identity;
   } catch (const std::exception& error) {
     dropped.refusal = error.what();
   }
@@ -177,26 +179,37 @@ std::optional<Clock::time_point> Registry::rescan_due() const {
   return due;
 }
 
+PluginRow Registry::unusable_row(const fs::path& file, const Dropped& dropped, const std::string& taken_by) {
+  PluginRow row;
+  row.file = file.filename();
+  row.origin = "home";
+  row.state = dropped.settled ? "refused" : "settling";
+  if (!dropped.settled) {
+    row.reason = "it changed a moment ago; it is taken once it no longer does";
+  } else if (dropped.plugin) {
+    row.name = dropped.plugin->name;
+    row.reason = "the name \"" + row.name + "\" is already taken by " + taken_by;
+  } else {
+    row.reason = dropped.refusal;
+  }
+  return row;
+}
+
 bool Registry::rebuild_rows() {
   std::vector<PluginRow> rows;
   std::map<std::string, ResolvedPlugin> ready;
+  std::map<std::string, std::string> taken_by;  // name to file
   for (const auto& [file, dropped] : dropped_) {
     PluginRow row;
     // While a replacement settles, its name keeps meaning the bytes that it meant before.
     if (dropped.plugin && !ready.contains(dropped.plugin->name)) {
       ready[dropped.plugin->name] = *dropped.plugin;
+      taken_by[dropped.plugin->name] = file.filename();
       row = row_of(*dropped.plugin, file.filename(), "home");
       if (!dropped.settled)
         row.reason = "a changed file is settling; until then the name means the one before";
     } else {
-      row.file = file.filename();
-      row.name = dropped.plugin ? dropped.plugin->name : "";
-      row.origin = "home";
-      row.state = dropped.settled ? "refused" : "settling";
-      row.reason = !dropped.settled ? "waits until it has not changed for " + std::to_string(settle_s_) + " s"
-                   : dropped.plugin ? "the name \"" + dropped.plugin->name + "\" is already taken by " +
-                                          ready[dropped.plugin->name].name
-                                    : dropped.refusal;
+      row = unusable_row(file, dropped, dropped.plugin ? taken_by[dropped.plugin->name] : "");
     }
     rows.push_back(std::move(row));
   }

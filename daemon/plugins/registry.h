@@ -83,6 +83,8 @@ class Registry {
   };
 
   static Identity identify(const std::filesystem::path& file);
+  static PluginRow unusable_row(const std::filesystem::path& file, const Dropped& dropped,
+                                const std::string& taken_by);
   void scan_shipped();
   void settle_what_is_old();
   void look_at(const std::filesystem::path& file);

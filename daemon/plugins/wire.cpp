@@ -151,6 +151,7 @@ std::string encode(const Open& open) {
   writer.text(open.python);
   writer.i64(static_cast<int64_t>(open.memory_limit_bytes));
   writer.u8(open.allow_network ? 1 : 0);
+  writer.u8(open.trusted ? 1 : 0);
   return std::move(writer).finish();
 }
 
@@ -164,6 +165,7 @@ Open decode_open(std::string_view body) {
   open.python = reader.text();
   open.memory_limit_bytes = static_cast<uint64_t>(reader.i64());
   open.allow_network = reader.u8() != 0;
+  open.trusted = reader.u8() != 0;
   reader.end();
   return open;
 }

@@ -87,6 +87,7 @@ struct Open {
   std::string path, options, python;
   uint64_t memory_limit_bytes = 0;
   bool allow_network = false;
+  bool trusted = false;
 };
 struct Opened {
   std::string name, version;

@@ -2,6 +2,7 @@
 // PluginError with what went wrong; the client's side adds the plugin's name and what it was doing.
 #pragma once
 
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +29,8 @@ std::unique_ptr<Plugin> load_shared_object(const wire::Open& open);
 std::unique_ptr<Plugin> start_program(const wire::Open& open);
 
 // "its score is NaN": of a number that is not finite.
-std::string not_finite_text(const std::string& what, double value);
+inline std::string not_finite_text(const std::string& what, double value) {
+  return what + " is " + (std::isnan(value) ? "NaN" : value > 0 ? "infinite" : "minus infinite");
+}
 
 }  // namespace rft::plugins::host

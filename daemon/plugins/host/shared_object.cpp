@@ -277,8 +277,4 @@ std::unique_ptr<Plugin> load_shared_object(const wire::Open& open) {
   return std::make_unique<SharedObject>(open);
 }
 
-std::string not_finite_text(const std::string& what, double value) {
-  return what + " is " + (std::isnan(value) ? "NaN" : value > 0 ? "infinite" : "minus infinite");
-}
-
 }  // namespace rft::plugins::host

@@ -1,0 +1,82 @@
+#include "plugins/pin_store.h"
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "plugins/support.h"
+
+namespace rft::plugins {
+namespace {
+
+using namespace testing;
+
+TEST(PinStore, KeepsTheBytesWhateverHappensToTheFile) {
+  const TemporaryFolder folder;
+  const PinStore store(folder.path() / ".store");
+  const fs::path file = folder.write("a.py", "first");
+  const PinnedPlugin pinned = store.pin(file);
+  EXPECT_EQ(pinned.digest, sha256("first"));
+  EXPECT_EQ(pinned.path, folder.path() / ".store" / pinned.digest / "plugin.py");
+  folder.write("a.py", "second");
+  fs::resize_file(file, 0);
+  fs::remove(file);
+  EXPECT_EQ(read_file(pinned.path), "first");
+  EXPECT_NO_THROW(store.verify(pinned));
+}
+
+TEST(PinStore, TheSameBytesAreOneCopy) {
+  const TemporaryFolder folder;
+  const PinStore store(folder.path() / ".store");
+  EXPECT_EQ(store.pin(folder.write("a.py", "x")).path, store.pin(folder.write("b.py", "x")).path);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path() / ".store"), {}), 1);
+}
+
+TEST(PinStore, RefusesWhatIsNoRegularFile) {
+  const TemporaryFolder folder;
+  const PinStore store(folder.path() / ".store");
+  fs::create_symlink("/etc/passwd", folder.path() / "link.py");
+  ASSERT_EQ(::mkfifo((folder.path() / "fifo.py").c_str(), 0600), 0);
+  for (const char* name : {"link.py", "fifo.py", "."})
+    EXPECT_THROW(store.pin(folder.path() / name), Error) << name;
+  EXPECT_THROW(store.pin(folder.path() / "absent.py"), Error);
+  EXPECT_TRUE(fs::is_empty(folder.path() / ".store"));
+}
+
+TEST(PinStore, NoticesADamagedCopy) {
+  const TemporaryFolder folder;
+  const PinStore store(folder.path() / ".store");
+  const fs::path file = folder.write("a.py", "first");
+  const PinnedPlugin pinned = store.pin(file);
+  fs::permissions(pinned.path, fs::perms::owner_all);
+  std::ofstream(pinned.path) << "other";
+  EXPECT_THROW(store.verify(pinned), Error);
+  store.pin(file);
+  EXPECT_NO_THROW(store.verify(pinned));
+  fs::remove(pinned.path);
+  EXPECT_THROW(store.verify(pinned), Error);
+}
+
+// A file that is written over again and again while it is pinned: every copy has the digest it is named by.
+TEST(PinStore, HashesTheCopyAndNotTheFile) {
+  const TemporaryFolder folder;
+  const PinStore store(folder.path() / ".store");
+  folder.write("a.py", std::string(1 << 20, 'a'));
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (char c = 'a'; !done; c = c == 'z' ? 'a' : static_cast<char>(c + 1))
+      folder.write("a.py", std::string(1 << 20, c));
+  });
+  for (int i = 0; i < 30; ++i) {
+    const PinnedPlugin pinned = store.pin(folder.path() / "a.py");
+    EXPECT_EQ(sha256_file(pinned.path), pinned.digest);
+  }
+  done = true;
+  writer.join();
+}
+
+}  // namespace
+}  // namespace rft::plugins

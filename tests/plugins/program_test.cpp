@@ -1,0 +1,289 @@
+// Scorers that are programs: Python files and executables.
+#include <fstream>
+
+#include "plugins/isolation.h"
+#include "plugins/scorer_host.h"
+#include "plugins/support.h"
+
+namespace rft::plugins {
+namespace {
+
+using namespace testing;
+
+ScorerOptions python_options(const TemporaryFolder& folder, const std::string& source) {
+  ScorerOptions options = options_for(folder.write("scorer.py", source), folder);
+  options.kind = "python";
+  options.python = "/usr/bin/python3";
+  return options;
+}
+
+ScorerOptions command_options(const TemporaryFolder& folder, const std::string& script) {
+  ScorerOptions options = options_for(folder.write("run", "#!/bin/sh\n" + script, true), folder);
+  options.kind = "command";
+  return options;
+}
+
+std::vector<ScoreResult> score(const ScorerOptions& options) {
+  return ScorerHost(options).score(requests_of({"b", "three"}));
+}
+
+TEST(PythonScorer, ScoreAnswersNumbersOrDicts) {
+  const TemporaryFolder folder;
+  const auto results = score(python_options(folder, R"(
+def score(episodes):
+    first, second = episodes
+    assert first["record"]["output"] == "b" and first["prompt"] == "p" and first["finish_reason"] == "eos"
+    assert first["prompt_tokens"] == 3 and first["completion_tokens"] == 4 and first["generation_s"] == 0.5
+    return [True, {"score": len(second["completion"]), "reason": "length", "valid": False, "sub_scores": {"x": 1}}]
+)"));
+  EXPECT_EQ(results[0].score, 1.0);
+  EXPECT_TRUE(results[0].valid);
+  EXPECT_EQ(results[1].score, 5.0);
+  EXPECT_FALSE(results[1].valid);
+  EXPECT_EQ(results[1].reason, "length");
+  const std::vector<std::pair<std::string, double>> parts = {{"x", 1}};
+  EXPECT_EQ(results[1].sub_scores, parts);
+}
+
+TEST(PythonScorer, GradeAnswersForOneSampleAndItem) {
+  const TemporaryFolder folder;
+  const auto results = score(python_options(folder, R"(
+def grade(sample, item) -> float:
+    assert sample["choices"][0]["message"]["content"] == sample["output_text"]
+    return 1.0 if sample["output_text"] == item["output"] else 0.25
+)"));
+  EXPECT_EQ(results[0].score, 1.0);
+  EXPECT_EQ(results[1].score, 0.25);
+}
+
+TEST(PythonScorer, ADecoratedOrImportedFunctionCounts) {
+  const TemporaryFolder folder;
+  folder.write("neighbour.py", "def grade(sample, item):\n    return 7\n");
+  EXPECT_EQ(score(python_options(folder, "from neighbour import grade\n"))[0].score, 7.0);
+}
+
+TEST(PythonScorer, PrintsDoNotReachTheProtocol) {
+  const TemporaryFolder folder;
+  const auto results = score(python_options(folder, R"(
+import os, subprocess, sys
+print("at import")
+def score(episodes):
+    print('{"score": 99}', flush=True)
+    os.write(1, b'{"score": 98}\n')
+    subprocess.run(["echo", "from a child"], check=True)
+    assert sys.stdin.read() == ""
+    return [1 for _ in episodes]
+)"));
+  EXPECT_EQ(results[0].score, 1.0);
+  EXPECT_EQ(results[1].score, 1.0);
+  const std::string log = read_file(folder.path() / "stderr.txt");
+  for (const char* text : {"at import", "{\"score\": 99}", "{\"score\": 98}", "from a child"})
+    EXPECT_NE(log.find(text), std::string::npos) << text;
+}
+
+TEST(PythonScorer, AFileWithNeitherFunctionSpeaksTheProtocolItself) {
+  const TemporaryFolder folder;
+  const auto results = score(python_options(folder, R"(
+import json, sys
+if __name__ == "__main__":
+    for line in sys.stdin:
+        episode = json.loads(line)
+        print(json.dumps({"score": len(episode["completion"]), "reason": f"{episode['index']} of {episode['of']}"}), flush=True)
+)"));
+  EXPECT_EQ(results[1].score, 5.0);
+  EXPECT_EQ(results[1].reason, "1 of 2");
+}
+
+TEST(PythonScorer, ConfigureGetsTheOptionsAndSummarizeTheSplit) {
+  const TemporaryFolder folder;
+  ScorerOptions options = python_options(folder, R"(
+def configure(options):
+    global bonus
+    bonus = options["bonus"]
+def score(episodes):
+    return [len(e["completion"]) + bonus for e in episodes]
+def summarize(episodes):
+    return {"mean": sum(e["score"] for e in episodes) / len(episodes)}
+)");
+  options.options = {{"bonus", 10}};
+  ScorerHost scorer(options);
+  const auto requests = requests_of({"b", "three"});
+  const auto numbers = scorer.summarize(requests, scorer.score(requests));
+  ASSERT_TRUE(numbers);
+  EXPECT_EQ(numbers->at("mean"), 13.0);
+}
+
+TEST(PythonScorer, ErrorsSayTheExceptionAndItsLine) {
+  const TemporaryFolder folder;
+  expect_plugin_error(
+      PluginFailure::threw, {"scorer scorer.py", "ValueError: no such thing (scorer.py, line 2)"}, [&] {
+        score(python_options(folder, "def score(episodes):\n    raise ValueError('no such thing')\n"));
+      });
+  expect_plugin_error(PluginFailure::threw, {"answered 1 values for 2 episodes"},
+                      [&] { score(python_options(folder, "def score(episodes):\n    return [1]\n")); });
+  expect_plugin_error(PluginFailure::not_loadable, {"SyntaxError"},
+                      [&] { score(python_options(folder, "def score(:\n")); });
+  expect_plugin_error(PluginFailure::not_loadable, {"No module named 'no_such_module'", "line 1"},
+                      [&] { score(python_options(folder, "import no_such_module\ndef score(e): pass\n")); });
+  ScorerOptions options = python_options(folder, "");
+  options.python = "/usr/bin/no-such-python";
+  expect_plugin_error(PluginFailure::not_loadable, {"no-such-python"}, [&] { score(options); });
+}
+
+TEST(PythonScorer, AGradeThatRaisesFailsItsEpisodeAlone) {
+  const TemporaryFolder folder;
+  const auto results = score(python_options(folder, R"(
+def grade(sample, item):
+    return {"b": 1}[sample["output_text"]]
+)"));
+  EXPECT_EQ(results[0].score, 1.0);
+  EXPECT_FALSE(results[1].score.has_value());
+  EXPECT_EQ(results[1].error, "KeyError: 'three' (scorer.py, line 3)");
+}
+
+TEST(PythonScorer, NoBadScoreIsANumber) {
+  const TemporaryFolder folder;
+  const auto returning = [&](const std::string& value) {
+    return python_options(folder, "def score(episodes):\n    return [1, " + value + "]\n");
+  };
+  expect_plugin_error(PluginFailure::not_finite, {"episode 2", "NaN"},
+                      [&] { score(returning("float('nan')")); });
+  expect_plugin_error(PluginFailure::not_finite, {"minus infinite"},
+                      [&] { score(returning("float('-inf')")); });
+  expect_plugin_error(PluginFailure::not_finite, {"sub-score \"x\" is NaN"},
+                      [&] { score(returning("{'score': 1, 'sub_scores': {'x': float('nan')}}")); });
+  expect_plugin_error(PluginFailure::unwritten, {"episode 2"}, [&] { score(returning("None")); });
+  expect_plugin_error(PluginFailure::unwritten, {"episode 2"}, [&] { score(returning("{'reason': 'x'}")); });
+  expect_plugin_error(PluginFailure::threw, {"could not convert"}, [&] { score(returning("'high'")); });
+}
+
+TEST(PythonScorer, GoesOnAfterAnException) {
+  const TemporaryFolder folder;
+  ScorerHost scorer(python_options(folder, R"(
+calls = 0
+def score(episodes):
+    global calls
+    calls += 1
+    if calls == 1: raise RuntimeError("the first time")
+    return [calls] * len(episodes)
+)"));
+  expect_plugin_error(PluginFailure::threw, {"the first time"}, [&] {
+    scorer.score(requests_of({"a", "b", "c"}));
+  });
+  EXPECT_EQ(scorer.score(requests_of({"a"}))[0].score, 2.0);
+}
+
+TEST(PythonScorer, DeathAndHangsAreNamed) {
+  const TemporaryFolder folder;
+  expect_plugin_error(PluginFailure::crashed, {"exited with code 5", "after 0 lines"}, [&] {
+    score(python_options(folder, "import os\ndef score(episodes): os._exit(5)\n"));
+  });
+  expect_plugin_error(PluginFailure::crashed, {"signal 9"}, [&] {
+    score(python_options(folder,
+                         "import os, signal\ndef score(episodes): os.kill(os.getpid(), signal.SIGKILL)\n"));
+  });
+  ScorerOptions options = python_options(folder, "def score(episodes):\n    while True: pass\n");
+  options.timeout_s = 0.5;
+  expect_plugin_error(PluginFailure::timed_out, {"no answer within 0.5 s"}, [&] { score(options); });
+  expect_nothing_left(folder);
+}
+
+TEST(PythonScorer, WhatItStartedEndsWithIt) {
+  constexpr char kSource[] = R"(
+import os, subprocess, time
+def score(episodes):
+    for _ in range(3): subprocess.Popen(["sleep", "1000"])
+    if os.fork() == 0:
+        try: os.setsid()
+        except OSError: pass
+        time.sleep(1000)
+    if EXIT: os._exit(1)
+    time.sleep(1000)
+)";
+  for (const bool trusted : {false, true})
+    for (const char* exits : {"True", "False"}) {
+      const TemporaryFolder folder;
+      ScorerOptions options = python_options(folder, "EXIT = " + std::string(exits) + kSource);
+      options.trusted = trusted;
+      options.timeout_s = 1;
+      EXPECT_THROW(score(options), PluginError);
+      expect_nothing_left(folder);
+    }
+}
+
+TEST(PythonScorer, HasNoNetworkUnlessItIsGranted) {
+  if (!available_isolation().system_call_filter) GTEST_SKIP() << available_isolation().missing;
+  const TemporaryFolder folder;
+  ScorerOptions options = python_options(folder, R"(
+import socket
+def score(episodes):
+    socket.socket().close()
+    return [1 for _ in episodes]
+)");
+  expect_plugin_error(PluginFailure::threw, {"PermissionError"}, [&] { score(options); });
+  options.allow_network = true;
+  EXPECT_EQ(score(options)[0].score, 1.0);
+}
+
+TEST(CommandScorer, AnswersNumbersOrObjectsLineByLine) {
+  const TemporaryFolder folder;
+  auto results = score(command_options(folder, "while read -r line; do echo 0.5; done"));
+  EXPECT_EQ(results[1].score, 0.5);
+  // All at the end is as good.
+  results = score(command_options(
+      folder, "read -r a; read -r b; echo '{\"score\": 1}'; echo '{\"error\": \"no idea\"}'; cat"));
+  EXPECT_EQ(results[0].score, 1.0);
+  EXPECT_EQ(results[1].error, "no idea");
+}
+
+TEST(CommandScorer, GetsItsOptionsFromTheEnvironment) {
+  const TemporaryFolder folder;
+  ScorerOptions options =
+      command_options(folder, "while read -r line; do echo \"$RFT_SCORER_OPTIONS\"; done");
+  options.options = {{"score", 3}};
+  EXPECT_EQ(score(options)[0].score, 3.0);
+}
+
+TEST(CommandScorer, TakesMoreThanAPipeHolds) {
+  const TemporaryFolder folder;
+  ScorerHost scorer(command_options(folder, "while read -r line; do echo ${#line}; done"));
+  auto requests = requests_of({});
+  for (int i = 0; i < 200; ++i)
+    requests.push_back({.completion = std::string(20000, 'x'), .record_json = "{}"});
+  for (int i = 0; i < 3; ++i) {
+    const auto results = scorer.score(requests);
+    ASSERT_EQ(results.size(), 200u);
+    EXPECT_GT(results.back().score, 20000);
+  }
+}
+
+TEST(CommandScorer, WrongAnswersAreProtocolErrors) {
+  const TemporaryFolder folder;
+  expect_plugin_error(PluginFailure::protocol, {"run", "not valid JSON", "hello"}, [&] {
+    score(command_options(folder, "while read -r line; do echo hello there; done"));
+  });
+  expect_plugin_error(PluginFailure::protocol, {"closed its output"},
+                      [&] { score(command_options(folder, "exec >&-; cat >/dev/null")); });
+  expect_plugin_error(PluginFailure::protocol, {"longer than 16 MiB"},
+                      [&] { score(command_options(folder, "cat /dev/zero")); });
+  ScorerHost talkative(command_options(folder, "while read -r line; do echo 1; echo 1; done"));
+  expect_plugin_error(PluginFailure::protocol, {"more lines than it was asked"}, [&] {
+    talkative.score(requests_of({"a"}));
+    for (int i = 0; i < 100; ++i) talkative.score(requests_of({"a"}));
+  });
+}
+
+TEST(CommandScorer, DeathIsNamed) {
+  const TemporaryFolder folder;
+  expect_plugin_error(PluginFailure::crashed, {"exited with code 7", "after 1 lines"},
+                      [&] { score(command_options(folder, "read -r line; echo 1; exit 7")); });
+  expect_plugin_error(PluginFailure::crashed, {"signal 11"},
+                      [&] { score(command_options(folder, "kill -SEGV $$")); });
+  const fs::path no_interpreter = folder.write("run", "#!/no/such/interpreter\n", true);
+  ScorerOptions options = options_for(no_interpreter, folder);
+  options.kind = "command";
+  expect_plugin_error(PluginFailure::not_loadable, {"run"}, [&] { score(options); });
+}
+
+}  // namespace
+}  // namespace rft::plugins

@@ -1,0 +1,225 @@
+#include "plugins/registry.h"
+
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "plugins/support.h"
+
+namespace rft::plugins {
+namespace {
+
+using namespace testing;
+
+constexpr char kPython[] = "def score(episodes): return [1 for _ in episodes]\n";
+
+// A registry over the shipped plugins and a folder of the test's. settle_s 0: a file is taken when it is
+// seen.
+class RegistryTest : public ::testing::Test {
+ protected:
+  RegistryTest() {
+    fs::create_directory(plugins_);
+    fs::create_directory(job_);
+  }
+
+  Registry make(double settle_s = 0) { return Registry(RFT_SHIPPED_PLUGINS_DIR, plugins_, settle_s); }
+  void drop(const std::string& hostile, const std::string& as) {
+    fs::copy_file(hostile_plugin(hostile), plugins_ / as, fs::copy_options::overwrite_existing);
+  }
+  static PluginRow row(const Registry& registry, const std::string& file,
+                       const std::string& origin = "home") {
+    for (const auto& row : registry.rows())
+      if (row.file == file && row.origin == origin) return row;
+    ADD_FAILURE() << "no row of " << file;
+    return {};
+  }
+  std::string refusal(const Registry& registry, const std::string& asked,
+                      const std::string& kind = "scorer") {
+    try {
+      registry.resolve(asked, job_, kind);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    ADD_FAILURE() << asked << " was resolved";
+    return "";
+  }
+
+  TemporaryFolder folder_;
+  fs::path plugins_ = folder_.path() / "plugins";
+  fs::path job_ = folder_.path() / "job";
+};
+
+TEST_F(RegistryTest, KnowsTheShippedPlugins) {
+  const Registry registry = make();
+  EXPECT_EQ(row(registry, "classification.so", "shipped").kind, "scorer");
+  EXPECT_EQ(row(registry, "jsonl.so", "shipped").kind, "dataset-adapter");
+  const ResolvedPlugin plugin = registry.resolve("exact_match", job_, "scorer");
+  EXPECT_EQ(plugin.implementation, "shared_object");
+  EXPECT_EQ(plugin.note->version, "1.0.0");
+  EXPECT_EQ(plugin.path, plugins_ / ".store" / plugin.digest / "plugin.so");
+}
+
+TEST_F(RegistryTest, TakesReplacesAndRemovesWhileRunning) {
+  Registry registry = make();
+  EXPECT_FALSE(registry.rescan());
+  drop("plain", "plain.so");
+  EXPECT_TRUE(registry.rescan());
+  EXPECT_EQ(row(registry, "plain.so").state, "ready");
+  const ResolvedPlugin first = registry.resolve("plain", job_, "scorer");
+
+  std::ofstream(plugins_ / "plain.so", std::ios::app | std::ios::binary) << "more";
+  EXPECT_TRUE(registry.rescan());
+  const ResolvedPlugin second = registry.resolve("plain", job_, "scorer");
+  EXPECT_NE(first.digest, second.digest);
+  EXPECT_EQ(read_file(first.path), read_file(hostile_plugin("plain")));
+
+  fs::remove(plugins_ / "plain.so");
+  EXPECT_TRUE(registry.rescan());
+  EXPECT_NE(refusal(registry, "plain").find("there is no scorer \"plain\""), std::string::npos);
+  EXPECT_TRUE(fs::exists(first.path));
+  EXPECT_TRUE(fs::exists(second.path));
+}
+
+TEST_F(RegistryTest, ADroppedPluginOverridesAShippedOne) {
+  Registry registry = make();
+  std::ofstream(plugins_ / "exact_match.py") << kPython;
+  registry.rescan();
+  EXPECT_EQ(row(registry, "exact_match.so", "shipped").state, "overridden");
+  EXPECT_EQ(registry.resolve("exact_match", job_, "scorer").implementation, "python");
+  fs::remove(plugins_ / "exact_match.py");
+  registry.rescan();
+  EXPECT_EQ(row(registry, "exact_match.so", "shipped").state, "ready");
+}
+
+TEST_F(RegistryTest, RefusesWithTheReasonInItsRow) {
+  Registry registry = make();
+  drop("plain", "other_name.so");
+  drop("newer_major", "newer_major.so");
+  drop("no_note", "no_note.so");
+  drop("plain", "Bad Name.so");
+  drop("plain", "plain.so");
+  std::ofstream(plugins_ / "plain.py") << kPython;
+  fs::create_symlink("/etc/passwd", plugins_ / "link.py");
+  ASSERT_EQ(::mkfifo((plugins_ / "fifo.py").c_str(), 0600), 0);
+  std::ofstream(plugins_ / "notes.txt") << "passed over";
+  std::ofstream(plugins_ / ".hidden.so") << "passed over";
+  registry.rescan();
+  const auto expect = [&](const std::string& file, const std::string& words) {
+    const PluginRow found = row(registry, file);
+    EXPECT_EQ(found.state, "refused") << file;
+    EXPECT_NE(found.reason.find(words), std::string::npos) << found.reason;
+  };
+  expect("other_name.so", "name the file plain.so");
+  expect("newer_major.so", "built for plugin ABI 2.0");
+  expect("no_note.so", "no .note.rft section");
+  expect("Bad Name.so", "[a-z0-9]");
+  expect("plain.so", "already taken by plain.py");
+  expect("link.py", "symbolic link");
+  expect("fifo.py", "no regular file");
+  EXPECT_EQ(row(registry, "plain.py").state, "ready");
+  EXPECT_EQ(registry.rows().size(), 8u + 4u);
+}
+
+TEST_F(RegistryTest, WaitsUntilAFileHasSettled) {
+  Registry registry = make(0.2);
+  EXPECT_FALSE(registry.rescan_due());
+  drop("plain", "plain.so");
+  EXPECT_TRUE(registry.rescan());
+  EXPECT_EQ(row(registry, "plain.so").state, "settling");
+  const auto due = registry.rescan_due();
+  ASSERT_TRUE(due);
+  EXPECT_FALSE(registry.rescan());
+
+  while (std::chrono::steady_clock::now() < *due) ::usleep(1000);
+  std::ofstream(plugins_ / "plain.so", std::ios::app | std::ios::binary) << "still being written";
+  registry.rescan();
+  EXPECT_EQ(row(registry, "plain.so").state, "settling");
+  ASSERT_TRUE(registry.rescan_due());
+  EXPECT_GT(*registry.rescan_due(), *due);
+  while (std::chrono::steady_clock::now() < *registry.rescan_due()) ::usleep(1000);
+  EXPECT_TRUE(registry.rescan());
+  EXPECT_EQ(row(registry, "plain.so").state, "ready");
+  EXPECT_FALSE(registry.rescan_due());
+
+  // While a replacement settles, the name means what it meant.
+  const std::string digest = registry.resolve("plain", job_, "scorer").digest;
+  drop("no_note", "plain.so");
+  registry.rescan();
+  EXPECT_EQ(registry.resolve("plain", job_, "scorer").digest, digest);
+}
+
+TEST_F(RegistryTest, WhatLayThereBeforeTheStartIsReadyAtOnce) {
+  drop("plain", "plain.so");
+  ::usleep(60'000);
+  EXPECT_EQ(row(make(0.05), "plain.so").state, "ready");
+  EXPECT_EQ(row(make(3600), "plain.so").state, "settling");
+}
+
+TEST_F(RegistryTest, ResolvesFilesOfTheJobFolder) {
+  const Registry registry = make();
+  fs::create_directory(job_ / "sub");
+  std::ofstream(job_ / "scorer.py") << kPython;
+  std::ofstream(job_ / "sub/run") << "#!/bin/sh\n";
+  fs::permissions(job_ / "sub/run", fs::perms::owner_all);
+  fs::copy_file(hostile_plugin("plain"), job_ / "any_name.so");
+  EXPECT_EQ(registry.resolve("scorer.py", job_, "scorer").implementation, "python");
+  EXPECT_EQ(registry.resolve("./sub/run", job_, "scorer").implementation, "command");
+  EXPECT_EQ(registry.resolve("any_name.so", job_, "scorer").note->name, "plain");
+  EXPECT_EQ(read_file(registry.resolve("scorer.py", job_, "scorer").path), kPython);
+}
+
+TEST_F(RegistryTest, RefusesWhatLeavesTheJobFolderOrIsNoPlugin) {
+  const Registry registry = make();
+  std::ofstream(folder_.path() / "outside.py") << kPython;
+  fs::create_symlink(folder_.path() / "outside.py", job_ / "link.py");
+  fs::create_symlink(folder_.path(), job_ / "folder");
+  std::ofstream(job_ / "notes.txt") << "no plugin";
+  fs::copy_file(hostile_plugin("newer_major"), job_ / "newer_major.so");
+  const auto expect = [&](const std::string& asked, const std::string& words,
+                          const std::string& kind = "scorer") {
+    const std::string reason = refusal(registry, asked, kind);
+    EXPECT_NE(reason.find(words), std::string::npos) << reason;
+  };
+  expect("../outside.py", "not a path inside the job folder");
+  expect("sub/../../outside.py", "not a path inside the job folder");
+  expect((folder_.path() / "outside.py").string(), "not a path inside the job folder");
+  expect("link.py", "symbolic link");
+  expect("folder/outside.py", "symbolic link");
+  expect("notes.txt", "not executable");
+  expect("newer_major.so", "built for plugin ABI 2.0");
+  expect("absent", "registered one (classification, exact_match)");
+  expect("absent", "registered one (chat, jsonl)", "dataset-adapter");
+  expect("jsonl", "is a dataset-adapter, and a scorer is wanted");
+}
+
+// The original is replaced under a running scorer in every way there is; the scorer keeps its bytes.
+TEST_F(RegistryTest, ARunningScorerKeepsItsBytes) {
+  drop("plain", "plain.so");
+  Registry registry = make();
+  const ResolvedPlugin plugin = registry.resolve("plain", job_, "scorer");
+  ScorerHost scorer(options_for(plugin.path, folder_));
+  const auto requests = requests_of({"four"});
+  const std::string whole = read_file(hostile_plugin("plain"));
+  for (int i = 0; i < 60; ++i) {
+    switch (i % 4) {
+      case 0:
+        std::ofstream(plugins_ / "plain.so", std::ios::binary) << whole << i;
+        break;  // written over in place
+      case 1:
+        fs::resize_file(plugins_ / "plain.so", 100);
+        break;
+      case 2:
+        std::ofstream(plugins_ / ".tmp", std::ios::binary) << whole << i;
+        fs::rename(plugins_ / ".tmp", plugins_ / "plain.so");
+        break;
+      case 3:
+        fs::remove(plugins_ / "plain.so");
+        break;
+    }
+    registry.rescan();
+    ASSERT_EQ(scorer.score(requests)[0].score, 4.0);
+    PinStore(plugins_ / ".store").verify({plugin.path, plugin.digest});
+  }
+}
+
+}  // namespace
+}  // namespace rft::plugins

@@ -1,0 +1,118 @@
+// What the tests of plugins share.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "plugins/scorer_host.h"
+
+namespace rft::plugins::testing {
+
+namespace fs = std::filesystem;
+
+// A folder of the test's own, removed with it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "rft-plugins-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot make a folder for the test");
+    path_ = name;
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() { fs::remove_all(path_); }
+  const fs::path& path() const { return path_; }
+
+  fs::path write(const std::string& name, const std::string& text, bool executable = false) const {
+    const fs::path file = path_ / name;
+    std::ofstream(file, std::ios::binary) << text;
+    if (executable) fs::permissions(file, fs::perms::owner_all);
+    return file;
+  }
+
+ private:
+  fs::path path_;
+};
+
+inline fs::path hostile_plugin(const std::string& name) { return fs::path(RFT_HOSTILE_DIR) / (name + ".so"); }
+
+inline ScorerOptions options_for(const fs::path& plugin, const TemporaryFolder& folder) {
+  ScorerOptions options;
+  options.host_program = fs::path(RFT_BIN_DIR) / "rft-plugin-host";
+  options.plugin_path = plugin;
+  options.work_dir = folder.path();
+  options.stderr_file = folder.path() / "stderr.txt";
+  return options;
+}
+
+// The hostile scorer that does `deed` at `when`.
+inline ScorerOptions hostile_options(const TemporaryFolder& folder, const std::string& when,
+                                     const std::string& deed) {
+  ScorerOptions options = options_for(hostile_plugin("hostile"), folder);
+  options.options = {{"when", when}, {"do", deed}};
+  return options;
+}
+
+inline std::vector<ScoreRequest> requests_of(std::initializer_list<std::string> completions) {
+  std::vector<ScoreRequest> requests;
+  for (const auto& completion : completions)
+    requests.push_back({.prompt = "p",
+                        .completion = completion,
+                        .record_json = R"({"output":"b"})",
+                        .finish_reason = "eos",
+                        .prompt_tokens = 3,
+                        .completion_tokens = 4,
+                        .generation_s = 0.5});
+  return requests;
+}
+
+// Runs `action`, which must throw a PluginError of that kind whose text holds every one of `parts`.
+template <class Action>
+void expect_plugin_error(PluginFailure kind, const std::vector<std::string>& parts, const Action& action) {
+  try {
+    action();
+    ADD_FAILURE() << "nothing was thrown; expected " << to_string(kind);
+  } catch (const PluginError& error) {
+    EXPECT_EQ(to_string(error.kind()), to_string(kind)) << error.what();
+    for (const auto& part : parts)
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos)
+          << "no \"" << part << "\" in: " << error.what();
+  }
+}
+
+// The processes of this machine whose command line or working folder names the test's folder.
+inline std::vector<std::string> processes_of(const TemporaryFolder& folder) {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string pid = entry.path().filename();
+    if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(::getpid()))
+      continue;
+    std::ifstream file(entry.path() / "cmdline", std::ios::binary);
+    const std::string command_line((std::istreambuf_iterator<char>(file)), {});
+    std::error_code gone;
+    const fs::path working = fs::read_symlink(entry.path() / "cwd", gone);
+    if (command_line.find(folder.path().string()) != std::string::npos || working == folder.path())
+      found.push_back(pid + " " + command_line);
+  }
+  return found;
+}
+
+// Whatever ran in the test's folder ends within a second; the kernel's signals may still be on their way.
+inline void expect_nothing_left(const TemporaryFolder& folder) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  auto left = processes_of(folder);
+  for (; !left.empty() && std::chrono::steady_clock::now() < deadline; left = processes_of(folder))
+    ::usleep(1000);
+  EXPECT_TRUE(left.empty()) << (left.empty() ? "" : left.front());
+}
+
+}  // namespace rft::plugins::testing
