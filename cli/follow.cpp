@@ -64,7 +64,7 @@ int follow_job(Session& session, int64_t job) {
   auto next_draw = Clock::now();
   bool drawn = true;
   for (;;) {
-    const JobUpdate update = feed.next(drawn ? Clock::time_point::max() : next_draw);
+    const JobUpdate update = feed.next(redraw && !drawn ? next_draw : Clock::time_point::max());
     const std::vector<std::string> lines = view.update(update);
     if (update.kind != JobUpdate::Kind::timeout) {
       drawn = false;

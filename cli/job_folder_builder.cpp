@@ -127,7 +127,7 @@ void build_job_folder(const JobFiles& files, const fs::path& folder) {
                                                    source.filename().string() + " too; rename one of them");
   }
   try {
-    fs::create_directory(folder);
+    fs::create_directories(folder);
     for (const fs::path& source : sources)
       fs::copy_file(source, folder / source.filename(), fs::copy_options::overwrite_existing);
   } catch (const fs::filesystem_error& error) {

@@ -50,11 +50,11 @@ int create_job(CreateOptions options, Session& session) {
   files.validation = options.validation;
   files.test = options.test;
   if (!options.from_job.empty()) files.model = model_of_job(session.client, options.from_job);
-  // Under a name that the daemon does not take by itself: it is submitted once it is whole.
-  const TemporaryFolder folder(session.client.home() / "incoming" /
-                               (".tmp-" + job_name(files) + "-" + std::to_string(::getpid())));
-  build_job_folder(files, folder.path());
-  const int64_t job = whole_of(submit_folder(session.client, folder.path()), "id");
+  // Below a name that the daemon does not take by itself: the folder is submitted once it is whole.
+  const TemporaryFolder building(session.client.home() / "incoming" / (".tmp-" + std::to_string(::getpid())));
+  const fs::path folder = building.path() / job_name(files);
+  build_job_folder(files, folder);
+  const int64_t job = whole_of(submit_folder(session.client, folder), "id");
   if (!options.follow) return report_submission(session, checked_job(session.client, job));
   return follow_job(session, job);
 }
