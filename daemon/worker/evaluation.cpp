@@ -97,12 +97,12 @@ Evaluation evaluate(Run& run, const engine::Decoder& model, const std::vector<Ex
   return evaluation;
 }
 
-void report_evaluation(Run& run, const std::string& split, const std::string& stage,
+void report_evaluation(Run& run, const std::string& split, const std::string& stage, int64_t iteration,
                        const Evaluation& evaluation, bool best) {
   run.reporter.send({{"type", "validation"},
                      {"stage", stage},
                      {"split", split},
-                     {"iteration", run.state.iteration},
+                     {"iteration", iteration},
                      {"epoch", run.state.epoch_validated},
                      {"metric", run.config.validation.metric},
                      {"value", evaluation.value},
@@ -114,12 +114,12 @@ void evaluate_once(Run& run, const std::string& stage) {
   if (!run.state.has_result("validation", stage)) {
     const Evaluation evaluation = evaluate(run, *run.policy, run.data.validation, "validation", stage);
     remember(run, "validation", stage, evaluation);
-    report_evaluation(run, "validation", stage, evaluation, /*best=*/false);
+    report_evaluation(run, "validation", stage, run.state.iteration, evaluation, /*best=*/false);
   }
   if (!run.data.test.empty() && !run.state.has_result("test", stage)) {
     const Evaluation evaluation = evaluate(run, *run.policy, run.data.test, "test", stage);
     remember(run, "test", stage, evaluation);
-    report_evaluation(run, "test", stage, evaluation, /*best=*/false);
+    report_evaluation(run, "test", stage, run.state.iteration, evaluation, /*best=*/false);
   }
 }
 
@@ -131,7 +131,7 @@ void evaluate_exported_model(Run& run) {
   const Evaluation evaluation =
       evaluate(run, *model, has_test ? run.data.test : run.data.validation, split, "final");
   remember(run, split, "final", evaluation);
-  report_evaluation(run, split, "final", evaluation, /*best=*/true);
+  report_evaluation(run, split, "final", run.state.best().iteration, evaluation, /*best=*/true);
 }
 
 }  // namespace rft::worker

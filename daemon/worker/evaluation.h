@@ -19,8 +19,8 @@ struct Evaluation {
 Evaluation evaluate(Run& run, const engine::Decoder& model, const std::vector<Example>& examples,
                     const std::string& split, const std::string& stage);
 
-// Tells subscribers of an evaluation; `best` where it is the best so far.
-void report_evaluation(Run& run, const std::string& split, const std::string& stage,
+// Tells subscribers of an evaluation of the model as it was after `iteration`; `best` where it is the best.
+void report_evaluation(Run& run, const std::string& split, const std::string& stage, int64_t iteration,
                        const Evaluation& evaluation, bool best);
 
 // Validation and test of the policy at a stage ("base", "warmup"), unless the state already knows them.

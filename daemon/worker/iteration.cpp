@@ -158,7 +158,7 @@ void validate_epoch(Run& run) {
   keep_checkpoint(run, evaluation.value);
   state.epochs_without_gain = gained ? 0 : state.epochs_without_gain + 1;
   if (gained) state.results["validation"]["best"] = evaluation.values;
-  report_evaluation(run, "validation", "epoch", evaluation, gained);
+  report_evaluation(run, "validation", "epoch", state.iteration, evaluation, gained);
 
   const config::ValidationConfig& validation = run.config.validation;
   if (!gained && validation.on_plateau == "halve_learning_rate") {
