@@ -1,5 +1,6 @@
 #include <optional>
 
+#include "cli/arrival.h"
 #include "cli/commands/commands.h"
 #include "cli/job_feed.h"
 #include "cli/job_text.h"
@@ -26,7 +27,7 @@ int wait_for(const std::vector<std::string>& jobs, double timeout_s, Session& se
                                       : Clock::time_point::max();
   int exit_code = kOk;
   for (const std::string& name : jobs) {
-    const auto job = finished_job(session.client, job_id(session.client, name), deadline);
+    const auto job = finished_job(session.client, arriving_job(session.client, name), deadline);
     if (!job) {
       session.out.note("rftctl: job " + name + " has not finished within " + duration_text(timeout_s));
       return kTimedOut;

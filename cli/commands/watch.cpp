@@ -1,3 +1,4 @@
+#include "cli/arrival.h"
 #include "cli/commands/commands.h"
 #include "cli/follow.h"
 #include "cli/job_text.h"
@@ -25,7 +26,8 @@ Run define_watch(CLI::App& app) {
   const auto job = std::make_shared<std::string>();
   app.add_option("JOB", *job, "Number or name (default: the newest that is not finished)");
   return [job](Session& session) {
-    return follow_job(session, job->empty() ? newest_job(session.client) : job_id(session.client, *job));
+    return follow_job(session,
+                      job->empty() ? newest_job(session.client) : arriving_job(session.client, *job));
   };
 }
 

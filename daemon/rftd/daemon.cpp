@@ -27,7 +27,7 @@ fs::path folder_of_this_program() { return fs::read_symlink("/proc/self/exe").pa
 
 }  // namespace
 
-void run_daemon(const fs::path& root) {
+void run_daemon(const fs::path& root, int ready_fd) {
   ::umask(0027);
   std::signal(SIGPIPE, SIG_IGN);
   // The pool's threads are few and short of breath: an arena for each would only hold memory back.
@@ -56,6 +56,7 @@ void run_daemon(const fs::path& root) {
   });
   const Watchdog watchdog(io);
   notify_service_manager("READY=1");
+  notify_descriptor(ready_fd);
   io.run();
   spdlog::info("stopped");
   spdlog::shutdown();

@@ -7,7 +7,8 @@
 namespace rft::daemon {
 
 // Holds `home`, recovers its jobs, serves, and returns after SIGTERM or SIGINT. Throws Error for a home, a
-// configuration or a state that it cannot work with.
-void run_daemon(const std::filesystem::path& home);
+// configuration or a state that it cannot work with. Once it answers requests, a newline goes to `ready_fd`
+// (negative: nowhere), which is then closed.
+void run_daemon(const std::filesystem::path& home, int ready_fd);
 
 }  // namespace rft::daemon

@@ -22,7 +22,11 @@ int main(int argc, char** argv) {
   CLI::App app("Fine-tunes language models by reinforcement: drop a job folder into HOME/incoming.", "rftd");
   std::filesystem::path home = default_home();
   app.add_option("--home", home, "Everything is kept below this folder; it is made if it is missing")
+      ->envname("RFTD_HOME")
       ->capture_default_str();
+  int ready_fd = -1;
+  app.add_option("--ready-fd", ready_fd, "Write a newline to this descriptor once the daemon answers")
+      ->check(CLI::NonNegativeNumber);
   app.set_version_flag("--version", "rftd " RFT_VERSION);
   app.footer(
       "Runs in the foreground until SIGTERM or SIGINT. HOME/rftd.toml is optional; see docs/operations.md.\n"
@@ -35,7 +39,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {
-    rft::daemon::run_daemon(std::filesystem::absolute(home));
+    rft::daemon::run_daemon(std::filesystem::absolute(home), ready_fd);
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "rftd: " << error.what() << "\n";

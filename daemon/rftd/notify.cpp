@@ -28,6 +28,11 @@ void notify_service_manager(const std::string& state) {
                  static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length));
 }
 
+void notify_descriptor(int fd) {
+  const UniqueFd owned(fd);
+  if (owned) (void)!::write(owned.get(), "\n", 1);
+}
+
 Watchdog::Watchdog(boost::asio::io_context& io) : timer_(io) {
   const char* interval = std::getenv("WATCHDOG_USEC");
   if (interval == nullptr) return;

@@ -1,6 +1,6 @@
 // What a service manager of systemd's kind wants to hear (sd_notify): that the daemon is ready, that it is
 // stopping, and, where asked for, that its event loop still turns. Without NOTIFY_SOCKET all of this does
-// nothing.
+// nothing. A script, which has no such socket, gives a descriptor to be told through.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -11,6 +11,9 @@
 namespace rft::daemon {
 
 void notify_service_manager(const std::string& state);
+
+// Writes a newline to `fd` and closes it: the daemon answers from now on. Nothing for a negative one.
+void notify_descriptor(int fd);
 
 // Sends WATCHDOG=1 from the event loop at half the interval in WATCHDOG_USEC: a loop that stalls stops
 // sending.
