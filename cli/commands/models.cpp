@@ -1,4 +1,8 @@
-#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/commands/commands.h"
 #include "cli/job_text.h"
@@ -8,6 +12,17 @@ namespace rft::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What `models new` hands on to rft-worker, which knows the defaults.
+const std::vector<std::pair<std::string, std::string>> kSizes = {
+    {"--seed", "Of the random weights"},
+    {"--vocabulary", "Tokens at most"},
+    {"--layers", "Decoder layers"},
+    {"--hidden", "Width"},
+    {"--heads", "Attention heads"},
+    {"--kv-heads", "Key and value heads"},
+    {"--max-positions", "Longest sequence, in tokens"},
+};
 
 // A folder as given, or a name under HOME/models.
 fs::path model_folder(const Session& session, const std::string& model) {
@@ -80,7 +95,7 @@ int check_model(Session& session, const std::string& model) {
 }
 
 int make_model(Session& session, const std::string& recipe, const std::string& from, const std::string& model,
-               const std::vector<std::string>& others) {
+               const std::map<std::string, std::string>& sizes) {
   const fs::path folder = model_folder(session, model);
   if (!fs::is_regular_file(from))
     throw Error(ErrorCode::not_found, from + ": there is no such file", "--from");
@@ -89,7 +104,8 @@ int make_model(Session& session, const std::string& recipe, const std::string& f
   fs::create_directories(folder.parent_path());
   std::vector<std::string> arguments = {"new-model", "--recipe", recipe,         "--from",
                                         from,        "--out",    folder.string()};
-  arguments.insert(arguments.end(), others.begin(), others.end());
+  for (const auto& [option, number] : sizes)
+    if (!number.empty()) arguments.insert(arguments.end(), {option, number});
   const ProgramResult result = run_program(find_program("rft-worker"), arguments);
   if (result.exit_code != 0) fail_with(result);
   session.out.text(result.output);
@@ -117,11 +133,12 @@ Run define_models(CLI::App& app) {
   new_part->add_option("--from", *from, "JSONL whose strings train the tokenizer")
       ->required()
       ->type_name("FILE");
-  // The recipe's own options, --layers N and the like, are rft-worker's to know.
-  new_part->allow_extras();
+  const auto sizes = std::make_shared<std::map<std::string, std::string>>();  // option -> number
+  for (const auto& [option, meaning] : kSizes)
+    new_part->add_option(option, (*sizes)[option], meaning)->check(CLI::NonNegativeNumber)->type_name("N");
   return [=](Session& session) {
     if (check_part->parsed()) return check_model(session, *model);
-    if (new_part->parsed()) return make_model(session, *recipe, *from, *model, new_part->remaining());
+    if (new_part->parsed()) return make_model(session, *recipe, *from, *model, *sizes);
     return list_models(session);
   };
 }
