@@ -47,7 +47,7 @@ impl ChatTemplate {
         let strftime_now = Value::from_function(move |format: &str| strftime(format, now_s));
         variables.insert("strftime_now".into(), strftime_now);
         let template = self.environment.get_template(NAME).map_err(|error| text(&error))?;
-        Ok(template.render(Value::from_iter(variables)))
+        Ok(template.render(Value::from_pairs(variables)))
     }
 }
 
