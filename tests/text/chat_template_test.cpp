@@ -69,7 +69,7 @@ TEST_P(ChatTemplateVectors, RendersAsTransformersDoes) {
         error = caught.what();
       }
       if (stored.contains("text")) {
-        EXPECT_EQ(answer, stored["text"]) << error;
+        EXPECT_EQ(answer, stored["text"].get<std::string>()) << error;
       } else {
         EXPECT_EQ(error.rfind("chat template: line ", 0), 0u) << error << answer;
         if (stored["error"] == "TemplateError") {
