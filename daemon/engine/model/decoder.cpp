@@ -80,7 +80,14 @@ Decoder::Decoder(ModelConfig config, std::vector<NamedTensor> parameters, const 
 
 Decoder::~Decoder() = default;
 
-void Decoder::weights_changed() { computed_.reset(); }
+void Decoder::weights_changed() {
+  computed_.reset();
+  packed_step_.reset();
+}
+
+bool Decoder::has_packed_step() const {
+  return !options_.reference_step && PackedStep::supports(config_, options_.device, options_.compute_dtype);
+}
 
 std::shared_ptr<const ModelWeights> Decoder::weights() const {
   if (options_.compute_dtype == at::kFloat) return masters_;
@@ -95,7 +102,7 @@ const RopeTable& Decoder::rope(int64_t num_positions) const {
   if (!rope_.cos.defined() || rope_.cos.size(0) < num_positions) {
     const at::NoGradGuard no_grad;
     const int64_t rounded = (num_positions + 255) / 256 * 256;
-    rope_ = make_rope_table(config_, rounded, options_.device, options_.compute_dtype);
+    rope_ = make_rope_table(config_, rounded, options_.device);
   }
   return rope_;
 }
@@ -104,7 +111,8 @@ at::Tensor Decoder::hidden_states(const at::Tensor& ids) const {
   const auto w = weights();
   const int64_t T = ids.size(1);
   const RopeTable& all = rope(T);
-  const RopeTable table{all.cos.narrow(0, 0, T), all.sin.narrow(0, 0, T)};
+  const RopeTable table{all.cos.narrow(0, 0, T).to(options_.compute_dtype),
+                        all.sin.narrow(0, 0, T).to(options_.compute_dtype)};
   at::Tensor x = at::embedding(w->embedding, ids);  // (B, T, H)
   for (const LayerWeights& layer : w->layers) x = run_layer(config_, layer, x, table);
   return rms_norm(x, w->final_norm, config_.norm_eps);
@@ -121,7 +129,8 @@ Decoder::Prefill Decoder::prefill(const at::Tensor& ids, std::span<const int64_t
   const auto w = weights();
   const int64_t B = ids.size(0), T = ids.size(1);
   const RopeTable& all = rope(T);
-  const RopeTable table{all.cos.narrow(0, 0, T), all.sin.narrow(0, 0, T)};
+  const RopeTable table{all.cos.narrow(0, 0, T).to(options_.compute_dtype),
+                        all.sin.narrow(0, 0, T).to(options_.compute_dtype)};
   Prefill result;
   at::Tensor x = at::embedding(w->embedding, ids.to(options_.device));
   for (const LayerWeights& layer : w->layers) {
@@ -139,22 +148,31 @@ Decoder::Prefill Decoder::prefill(const at::Tensor& ids, std::span<const int64_t
 at::Tensor Decoder::decode(std::span<const int64_t> ids, std::span<const int64_t> positions,
                            KvCache& cache) const {
   const at::NoGradGuard no_grad;
+  if (!has_packed_step()) return reference_step(ids, positions, cache);
+  if (!packed_step_) packed_step_ = std::make_unique<PackedStep>(config_, *masters_, options_.compute_dtype);
+  return packed_step_->run(ids, positions, cache, rope(cache.capacity));
+}
+
+at::Tensor Decoder::reference_step(std::span<const int64_t> ids, std::span<const int64_t> positions,
+                                   KvCache& cache) const {
   const auto w = weights();
   const int64_t T = *std::max_element(positions.begin(), positions.end()) + 1;
   const at::Tensor at_positions = long_tensor(positions, options_.device);  // (B)
   const RopeTable& all = rope(T);
-  const RopeTable table{all.cos.index_select(0, at_positions), all.sin.index_select(0, at_positions)};
+  const RopeTable table{all.cos.index_select(0, at_positions).to(options_.compute_dtype),
+                        all.sin.index_select(0, at_positions).to(options_.compute_dtype)};
   const at::Tensor mask = (at::arange(T, at_positions.options()).unsqueeze(0) <= at_positions.unsqueeze(1))
                               .unsqueeze(1)
                               .unsqueeze(1);
   at::Tensor x = at::embedding(w->embedding, long_tensor(ids, options_.device));  // (B, H)
   for (size_t i = 0; i < w->layers.size(); ++i)
     x = step_layer(config_, w->layers[i], x, table, at_positions, mask, cache.keys[i], cache.values[i]);
-  return rms_norm(x, w->final_norm, config_.norm_eps);
+  return logits(rms_norm(x, w->final_norm, config_.norm_eps));
 }
 
 KvCache Decoder::make_cache(int64_t num_rows, int64_t capacity) const {
-  return KvCache(config_, num_rows, capacity, options_.device, options_.compute_dtype);
+  return KvCache(config_, num_rows, capacity, options_.device, options_.compute_dtype,
+                 has_packed_step() ? KvLayout::blocked : KvLayout::plain);
 }
 
 std::shared_ptr<Decoder> Decoder::frozen_copy() const {

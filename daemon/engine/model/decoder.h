@@ -20,6 +20,7 @@
 #include "engine/model/layer.h"
 #include "engine/model/model_config.h"
 #include "engine/model/named_tensor.h"
+#include "engine/model/packed_step.h"
 #include "engine/model/rope.h"
 
 namespace rft::engine {
@@ -28,6 +29,8 @@ struct DecoderOptions {
   at::Device device = at::kCPU;
   // Of the computation: float32 (the reference) or bfloat16. The master weights are float32 either way.
   at::ScalarType compute_dtype = at::kFloat;
+  // Steps of a rollout by step_layer even where the packed step could take them: the slow reference.
+  bool reference_step = false;
 };
 
 // What "auto" means on this device: bfloat16 where it is fast (a GPU, or a CPU with avx512_bf16), else
@@ -68,7 +71,7 @@ class Decoder {
   Prefill prefill(const at::Tensor& ids, std::span<const int64_t> lengths) const;
 
   // One token of each of the rows 0 .. B−1 of `cache`: ids[b] stands at position positions[b] of row b, where
-  // its key and value are put. -> (B, H) after the final norm. Without gradients.
+  // its key and value are put. -> (B, V) float32 logits of what follows. Without gradients.
   at::Tensor decode(std::span<const int64_t> ids, std::span<const int64_t> positions, KvCache& cache) const;
 
   KvCache make_cache(int64_t num_rows, int64_t capacity) const;
@@ -83,6 +86,9 @@ class Decoder {
   // The weights by role in the compute dtype: shared copies, or, where gradients are on, casts that they flow
   // through.
   std::shared_ptr<const ModelWeights> weights() const;
+  bool has_packed_step() const;
+  at::Tensor reference_step(std::span<const int64_t> ids, std::span<const int64_t> positions,
+                            KvCache& cache) const;
   const RopeTable& rope(int64_t num_positions) const;
 
   ModelConfig config_;
@@ -90,7 +96,8 @@ class Decoder {
   std::vector<NamedTensor> parameters_;
   std::shared_ptr<const ModelWeights> masters_;           // the parameters themselves, by role
   mutable std::shared_ptr<const ModelWeights> computed_;  // in the compute dtype, without gradients
-  mutable RopeTable rope_;                                // (P, D), grown as needed
+  mutable std::unique_ptr<PackedStep> packed_step_;
+  mutable RopeTable rope_;  // (P, D), grown as needed
 };
 
 }  // namespace rft::engine

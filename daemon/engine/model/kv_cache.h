@@ -12,9 +12,13 @@
 
 namespace rft::engine {
 
+// How a row's (C, D) numbers lie. plain: as written. blocked: as the packed step reads them: keys as
+// (C/16, D, 16), values as (C, D); in bfloat16 by pairs, keys (C/16, D/2, 16, 2) and values (C/2, D, 2).
+enum class KvLayout { plain, blocked };
+
 struct KvCache {
   KvCache(const ModelConfig& config, int64_t num_rows, int64_t capacity, at::Device device,
-          at::ScalarType dtype);
+          at::ScalarType dtype, KvLayout layout);
 
   // Puts the first `length` keys and values of `from` (per layer: (K, T, D)) into `row`.
   void fill_row(int64_t row, const std::vector<at::Tensor>& from_keys,
@@ -22,8 +26,9 @@ struct KvCache {
   // Copies the first `length` positions of row `from` over those of row `to`.
   void copy_row(int64_t from, int64_t to, int64_t length);
 
-  int64_t capacity = 0;            // C: positions in a row
-  std::vector<at::Tensor> keys;    // per layer (R, K, C, D)
+  KvLayout layout;
+  int64_t capacity = 0;            // C: positions in a row, at least as many as were asked for
+  std::vector<at::Tensor> keys;    // per layer (R, K, C, D), the last two as the layout says
   std::vector<at::Tensor> values;  // per layer (R, K, C, D)
 };
 

@@ -40,12 +40,11 @@ at::Tensor rope_frequencies(const ModelConfig& config) {
   return plain;
 }
 
-RopeTable make_rope_table(const ModelConfig& config, int64_t num_positions, at::Device device,
-                          at::ScalarType dtype) {
+RopeTable make_rope_table(const ModelConfig& config, int64_t num_positions, at::Device device) {
   const at::Tensor positions = at::arange(num_positions, at::kFloat);
   const at::Tensor half = at::outer(positions, rope_frequencies(config));  // (P, D/2)
   const at::Tensor angles = at::cat({half, half}, -1);                     // (P, D)
-  return {angles.cos().to(device, dtype), angles.sin().to(device, dtype)};
+  return {angles.cos().to(device), angles.sin().to(device)};
 }
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {

@@ -16,9 +16,8 @@ struct RopeTable {
   at::Tensor sin;  // (P, D)
 };
 
-// Angles are taken in float32, as the checkpoints were trained, then cast to `dtype`.
-RopeTable make_rope_table(const ModelConfig& config, int64_t num_positions, at::Device device,
-                          at::ScalarType dtype);
+// In float32, as the checkpoints were trained.
+RopeTable make_rope_table(const ModelConfig& config, int64_t num_positions, at::Device device);
 
 // x (..., D), with cos and sin broadcastable to it.
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);

@@ -202,7 +202,7 @@ void Rollout::decode_step() {
     ids.push_back(completion_of(row).ids.back());
     positions.push_back(row.length++);
   }
-  take_tokens(decoder_.logits(decoder_.decode(ids, positions, cache_)).cpu(), 0);
+  take_tokens(decoder_.decode(ids, positions, cache_).cpu(), 0);
 }
 
 // Draws the next token of each row from `first_row` on; logits (B, V).

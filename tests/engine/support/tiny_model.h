@@ -34,8 +34,9 @@ inline ModelConfig tiny_config() {
 
 // Random weights whose norms and biases are not 1 and 0 either.
 inline std::shared_ptr<Decoder> tiny_decoder(uint64_t seed = 7, at::ScalarType compute = at::kFloat,
-                                             const ModelConfig& config = tiny_config()) {
-  auto decoder = Decoder::random(config, seed, {at::kCPU, compute});
+                                             const ModelConfig& config = tiny_config(),
+                                             bool reference_step = false) {
+  auto decoder = Decoder::random(config, seed, {at::kCPU, compute, reference_step});
   const at::NoGradGuard no_grad;
   for (const NamedTensor& parameter : decoder->parameters()) {
     if (parameter.tensor.dim() != 1) continue;

@@ -1,0 +1,56 @@
+// What the two kernel files share; for them alone. Everything is static, so that no other file can be given
+// this code by the linker.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace rft::engine::kernels {
+
+// e^x to about 1 unit in the last place; 0 and infinity beyond the range of floats.
+static inline __m512 exp_vector(__m512 x) {
+  x = _mm512_max_ps(x, _mm512_set1_ps(-200));  // keeps −infinity out of the subtraction below
+  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504089f)),
+                                        _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  // x − n·ln 2 in two parts, then the Taylor polynomial of degree 6 on [−0.35, 0.35].
+  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
+  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+  __m512 p = _mm512_set1_ps(1.9875691500e-4f);
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
+  p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1)));
+  return _mm512_scalef_ps(p, n);
+}
+
+static inline __m512 silu_vector(__m512 x) {
+  const __m512 e = exp_vector(_mm512_sub_ps(_mm512_setzero_ps(), x));
+  return _mm512_div_ps(x, _mm512_add_ps(_mm512_set1_ps(1), e));
+}
+
+// Lanes 0 .. count−1, for count <= 0 none, for 16 and more all.
+static inline __mmask16 first_lanes(int64_t count) {
+  return count >= 16 ? 0xFFFF : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
+}
+
+// Turns the scores of one head into weights that sum to 1 (times `*sum`): exp(s − max), zeros past `length`.
+static inline float softmax_weights(float* scores, int64_t length) {
+  const __m512 nothing = _mm512_set1_ps(-3.0e38f);
+  __m512 most = nothing;
+  for (int64_t t = 0; t < length; t += 16)
+    most = _mm512_max_ps(most, _mm512_mask_loadu_ps(nothing, first_lanes(length - t), scores + t));
+  const __m512 shift = _mm512_set1_ps(_mm512_reduce_max_ps(most));
+  __m512 sum = _mm512_setzero_ps();
+  for (int64_t t = 0; t < length; t += 16) {
+    const __mmask16 lanes = first_lanes(length - t);
+    const __m512 e =
+        _mm512_maskz_mov_ps(lanes, exp_vector(_mm512_sub_ps(_mm512_loadu_ps(scores + t), shift)));
+    _mm512_storeu_ps(scores + t, e);
+    sum = _mm512_add_ps(sum, e);
+  }
+  return _mm512_reduce_add_ps(sum);
+}
+
+}  // namespace rft::engine::kernels

@@ -1,0 +1,264 @@
+#include "engine/model/packed_step.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/model/kernels.h"
+
+namespace rft::engine {
+namespace {
+
+using kernels::bfloat16;
+using kernels::Epilogue;
+using kernels::kKeyBlock;
+using kernels::kMaxTileRows;
+using kernels::kPanel;
+
+int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+template <class T>
+T* data_of(const at::Tensor& tensor) {
+  return static_cast<T*>(tensor.data_ptr());
+}
+
+PackedMatrix pack(const at::Tensor& weight, const at::Tensor& bias, at::ScalarType dtype) {
+  PackedMatrix packed;
+  packed.N = weight.size(0);
+  packed.K = weight.size(1);
+  const int64_t num_panels = round_up(packed.N, kPanel) / kPanel;
+  const int64_t padding = num_panels * kPanel - packed.N;
+  const at::Tensor panels =
+      at::constant_pad_nd(weight.detach(), {0, 0, 0, padding}).to(dtype).view({num_panels, kPanel, packed.K});
+  packed.data = dtype == at::kFloat
+                    ? panels.transpose(1, 2).contiguous()
+                    : panels.view({num_panels, kPanel, packed.K / 2, 2}).transpose(1, 2).contiguous();
+  packed.bias = bias.defined() ? at::constant_pad_nd(bias.detach(), {0, padding})
+                               : at::zeros({num_panels * kPanel}, at::kFloat);
+  return packed;
+}
+
+PackedMatrix pack(const Linear& linear, at::ScalarType dtype) {
+  return pack(linear.weight, linear.bias, dtype);
+}
+
+// Rows of a and b alternately, 16 at a time; both padded with zeros to a multiple of 16.
+at::Tensor interleave(const at::Tensor& a, const at::Tensor& b) {
+  std::vector<int64_t> padding(static_cast<size_t>(2 * a.dim()), 0);
+  padding.back() = round_up(a.size(0), 16) - a.size(0);
+  auto blocks = [&](const at::Tensor& x) {
+    const at::Tensor padded = at::constant_pad_nd(x.detach(), padding);
+    return a.dim() == 2 ? padded.view({-1, 16, x.size(1)}) : padded.view({-1, 16});
+  };
+  return at::cat({blocks(a), blocks(b)}, 1).flatten(0, 1);
+}
+
+PackedMatrix pack_gate_up(const Linear& gate, const Linear& up, at::ScalarType dtype) {
+  PackedMatrix packed = pack(interleave(gate.weight, up.weight),
+                             gate.bias.defined() ? interleave(gate.bias, up.bias) : at::Tensor(), dtype);
+  packed.N = gate.weight.size(0);  // of the product that comes out
+  return packed;
+}
+
+// Hands the tiles of x (B, K) · Wᵀ to the threads, panel by panel so that each panel is read by one thread
+// while it is in its cache; `columns_per_panel` is what a panel adds to the output.
+template <class Tile>
+void for_each_tile(int64_t B, const PackedMatrix& W, int64_t columns_per_panel, const Tile& tile) {
+  const int64_t num_panels = round_up(W.N, columns_per_panel) / columns_per_panel;
+  const int64_t num_blocks = (B + kMaxTileRows - 1) / kMaxTileRows;
+  const int64_t rows = (B + num_blocks - 1) / num_blocks;  // even blocks: none is left with a few rows
+  at::parallel_for(0, num_panels * num_blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t panel = i / num_blocks, row = i % num_blocks * rows;
+      if (row >= B) continue;
+      tile(panel, row, std::min(rows, B - row), std::min(columns_per_panel, W.N - panel * columns_per_panel));
+    }
+  });
+}
+
+template <class T>
+void multiply(Epilogue epilogue, const at::Tensor& x, int64_t B, const PackedMatrix& W,
+              const at::Tensor& out) {
+  const int64_t ldo = out.size(1);
+  for_each_tile(B, W, kPanel, [&](int64_t panel, int64_t row, int64_t rows, int64_t columns) {
+    kernels::gemm_tile(epilogue, data_of<const T>(x) + row * W.K, W.K, rows,
+                       data_of<const T>(W.data) + panel * kPanel * W.K, W.K,
+                       data_of<const float>(W.bias) + panel * kPanel,
+                       data_of<float>(out) + row * ldo + panel * kPanel, ldo, columns);
+  });
+}
+
+template <class T>
+void multiply_silu(const at::Tensor& x, int64_t B, const PackedMatrix& W, const at::Tensor& out) {
+  const int64_t ldo = out.size(1);
+  for_each_tile(B, W, 16, [&](int64_t panel, int64_t row, int64_t rows, int64_t columns) {
+    const T* rows_of_x = data_of<const T>(x) + row * W.K;
+    const T* weights = data_of<const T>(W.data) + panel * kPanel * W.K;
+    const float* bias = data_of<const float>(W.bias) + panel * kPanel;
+    T* target = data_of<T>(out) + row * ldo + panel * 16;
+    if constexpr (std::is_same_v<T, float>)
+      kernels::gemm_tile(Epilogue::silu_mul, rows_of_x, W.K, rows, weights, W.K, bias, target, ldo, columns);
+    else
+      kernels::gemm_tile_silu_mul(rows_of_x, W.K, rows, weights, W.K, bias, target, ldo, columns);
+  });
+}
+
+void norm_row(const float* x, const float* weight, double eps, int64_t H, float* out, float*) {
+  kernels::rms_norm(x, weight, static_cast<float>(eps), H, out);
+}
+
+void norm_row(const float* x, const float* weight, double eps, int64_t H, bfloat16* out, float* scratch) {
+  kernels::rms_norm(x, weight, static_cast<float>(eps), H, scratch);
+  kernels::round_to_bf16(scratch, H, out);
+}
+
+template <class T>
+void norm(const at::Tensor& x, const at::Tensor& weight, double eps, int64_t B, const at::Tensor& out) {
+  const int64_t H = x.size(1);
+  at::parallel_for(0, B, 16, [&](int64_t begin, int64_t end) {
+    std::vector<float> scratch(static_cast<size_t>(H));
+    for (int64_t b = begin; b < end; ++b)
+      norm_row(data_of<const float>(x) + b * H, data_of<const float>(weight), eps, H, data_of<T>(out) + b * H,
+               scratch.data());
+  });
+}
+
+void rotate_head(const float* x, const float* cos, const float* sin, int64_t D, float scale, float* out) {
+  const int64_t half = D / 2;
+  for (int64_t d = 0; d < half; ++d) {
+    out[d] = (x[d] * cos[d] - x[d + half] * sin[d]) * scale;
+    out[d + half] = (x[d + half] * cos[d + half] + x[d] * sin[d + half]) * scale;
+  }
+}
+
+// Where element d of position t stands in a row's keys or values.
+int64_t key_place(int64_t t, int64_t d, int64_t D, float) {
+  return t / kKeyBlock * kKeyBlock * D + d * kKeyBlock + t % kKeyBlock;
+}
+int64_t key_place(int64_t t, int64_t d, int64_t D, bfloat16) {
+  return t / kKeyBlock * kKeyBlock * D + d / 2 * 2 * kKeyBlock + t % kKeyBlock * 2 + d % 2;
+}
+int64_t value_place(int64_t t, int64_t d, int64_t D, float) { return t * D + d; }
+int64_t value_place(int64_t t, int64_t d, int64_t D, bfloat16) { return t / 2 * 2 * D + d * 2 + t % 2; }
+
+template <class T>
+void convert(const float* x, int64_t count, T* out) {
+  if constexpr (std::is_same_v<T, float>)
+    std::copy(x, x + count, out);
+  else
+    kernels::round_to_bf16(x, count, out);
+}
+
+}  // namespace
+
+bool PackedStep::supports(const ModelConfig& config, const at::Device& device, at::ScalarType compute_dtype) {
+  const bool cpu = compute_dtype == at::kFloat ? kernels::available_f32() : kernels::available_bf16();
+  // Heads are whole vectors, and bfloat16 goes through rows in pairs.
+  return device.is_cpu() && cpu && config.head_dim % 16 == 0 && config.hidden_size % 2 == 0 &&
+         config.intermediate_size % 2 == 0;
+}
+
+PackedStep::PackedStep(const ModelConfig& config, const ModelWeights& masters, at::ScalarType compute_dtype)
+    : config_(config),
+      compute_dtype_(compute_dtype),
+      embedding_(masters.embedding.detach()),
+      final_norm_(masters.final_norm.detach()) {
+  for (const LayerWeights& weights : masters.layers) {
+    const bool biased = weights.q.bias.defined();
+    const at::Tensor bias = biased ? at::cat({weights.q.bias, weights.k.bias, weights.v.bias}) : at::Tensor();
+    layers_.push_back(
+        {weights.input_norm.detach(), weights.post_attention_norm.detach(),
+         pack(at::cat({weights.q.weight, weights.k.weight, weights.v.weight}), bias, compute_dtype),
+         pack(weights.o, compute_dtype), pack_gate_up(weights.gate, weights.up, compute_dtype),
+         pack(weights.down, compute_dtype)});
+  }
+  head_ = pack(masters.head, {}, compute_dtype);
+}
+
+void PackedStep::reserve(int64_t num_rows, int64_t longest) {
+  const int64_t scores = std::min<int64_t>(4, config_.num_heads / config_.num_kv_heads) * longest;
+  const int64_t scratch = scores + 4 * config_.num_heads * config_.head_dim;
+  if (!scratch_.defined() || scratch_.size(0) < at::get_num_threads() || scratch_.size(1) < scratch)
+    scratch_ = at::empty({at::get_num_threads(), scratch}, at::kFloat);
+  if (x_.defined() && x_.size(0) >= num_rows) return;
+  const int64_t q_width = config_.num_heads * config_.head_dim;
+  x_ = at::empty({num_rows, config_.hidden_size}, at::kFloat);
+  normed_ = at::empty({num_rows, config_.hidden_size}, compute_dtype_);
+  heads_ = at::empty({num_rows, q_width + 2 * config_.num_kv_heads * config_.head_dim}, at::kFloat);
+  attended_ = at::empty({num_rows, q_width}, compute_dtype_);
+  inner_ = at::empty({num_rows, config_.intermediate_size}, compute_dtype_);
+}
+
+at::Tensor PackedStep::run(std::span<const int64_t> ids, std::span<const int64_t> positions, KvCache& cache,
+                           const RopeTable& rope) {
+  const auto B = static_cast<int64_t>(ids.size());
+  reserve(B, cache.capacity);
+  for (int64_t b = 0; b < B; ++b) {
+    const float* row = data_of<const float>(embedding_) + ids[b] * config_.hidden_size;
+    std::copy(row, row + config_.hidden_size, data_of<float>(x_) + b * config_.hidden_size);
+  }
+  at::Tensor logits = at::empty({B, config_.vocab_size}, at::kFloat);
+  auto all_layers = [&]<class T>(T) {
+    for (size_t i = 0; i < layers_.size(); ++i) run_layer<T>(layers_[i], positions, cache, i, rope);
+    norm<T>(x_, final_norm_, config_.norm_eps, B, normed_);
+    multiply<T>(Epilogue::store, normed_, B, head_, logits);
+  };
+  if (compute_dtype_ == at::kFloat)
+    all_layers(float{});
+  else
+    all_layers(bfloat16{});
+  return logits;
+}
+
+template <class T>
+void PackedStep::run_layer(const Layer& layer, std::span<const int64_t> positions, KvCache& cache,
+                           size_t index, const RopeTable& rope) {
+  const auto B = static_cast<int64_t>(positions.size());
+  norm<T>(x_, layer.input_norm, config_.norm_eps, B, normed_);
+  multiply<T>(Epilogue::store, normed_, B, layer.qkv, heads_);
+  attend<T>(positions, cache.keys[index], cache.values[index], rope);
+  multiply<T>(Epilogue::accumulate, attended_, B, layer.o, x_);
+  norm<T>(x_, layer.post_attention_norm, config_.norm_eps, B, normed_);
+  multiply_silu<T>(normed_, B, layer.gate_up, inner_);
+  multiply<T>(Epilogue::accumulate, inner_, B, layer.down, x_);
+}
+
+// Rotates queries and keys of heads_, puts keys and values into the cache, and attends, a key-value head of a
+// row at a time.
+template <class T>
+void PackedStep::attend(std::span<const int64_t> positions, at::Tensor& keys, at::Tensor& values,
+                        const RopeTable& rope) {
+  const int64_t A = config_.num_heads, K = config_.num_kv_heads, D = config_.head_dim, G = A / K;
+  const int64_t row_size = keys.size(2) * D, width = heads_.size(1);
+  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(D)));
+  at::parallel_for(0, static_cast<int64_t>(positions.size()) * K, 1, [&](int64_t begin, int64_t end) {
+    float* rotated = data_of<float>(scratch_) + at::get_thread_num() * scratch_.size(1);
+    T* queries = reinterpret_cast<T*>(rotated + G * D);
+    float* scores = rotated + 2 * G * D;
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t b = i / K, h = i % K, t = positions[b];
+      const float* cos = data_of<const float>(rope.cos) + t * D;
+      const float* sin = data_of<const float>(rope.sin) + t * D;
+      const float* q = data_of<const float>(heads_) + b * width + h * G * D;
+      const float* k = data_of<const float>(heads_) + b * width + A * D + h * D;
+      const float* v = k + K * D;
+      T* row_keys = data_of<T>(keys) + (b * K + h) * row_size;
+      T* row_values = data_of<T>(values) + (b * K + h) * row_size;
+
+      rotate_head(k, cos, sin, D, 1, rotated);
+      convert(rotated, D, queries);
+      for (int64_t d = 0; d < D; ++d) row_keys[key_place(t, d, D, T{})] = queries[d];
+      convert(v, D, queries);
+      for (int64_t d = 0; d < D; ++d) row_values[value_place(t, d, D, T{})] = queries[d];
+
+      for (int64_t g = 0; g < G; ++g) rotate_head(q + g * D, cos, sin, D, scale, rotated + g * D);
+      convert(rotated, G * D, queries);
+      kernels::attend(queries, G, D, row_keys, row_values, t + 1, scores,
+                      data_of<T>(attended_) + b * A * D + h * G * D);
+    }
+  });
+}
+
+}  // namespace rft::engine
