@@ -9,7 +9,8 @@ namespace rft::engine::kernels {
 
 // e^x to about 1 unit in the last place; 0 and infinity beyond the range of floats.
 static inline __m512 exp_vector(__m512 x) {
-  x = _mm512_max_ps(x, _mm512_set1_ps(-200));  // keeps −infinity out of the subtraction below
+  // Keeps −infinity out of the subtraction below; in this order of the operands a NaN stays one.
+  x = _mm512_max_ps(_mm512_set1_ps(-200), x);
   const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504089f)),
                                         _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   // x − n·ln 2 in two parts, then the Taylor polynomial of degree 6 on [−0.35, 0.35].

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 
 #include "base/error.h"
 #include "engine/counter_random.h"
 #include "engine/rollout/sampler.h"
+#include "engine/rollout/stop_strings.h"
 
 namespace rft::engine {
 namespace {
@@ -23,12 +25,13 @@ struct Row {
   int64_t sample;
   int64_t length;  // positions in the cache; the last sampled token is not in it yet
   Clock::time_point started;
+  std::unique_ptr<StopStrings> stop;  // null without stop strings
 };
 
 class Rollout {
  public:
   Rollout(const Decoder& decoder, std::span<const Prompt> prompts, const SamplingOptions& options,
-          ProgressSink& progress);
+          const text::Tokenizer* tokenizer, ProgressSink& progress);
 
   std::vector<std::vector<Completion>> run();
 
@@ -46,7 +49,7 @@ class Rollout {
   void decode_step();
   void take_tokens(const at::Tensor& logits, size_t first_row);
   void drop_finished();
-  bool finish_if_done(const Row& row, Completion& completion) const;
+  bool finish_if_done(Row& row, Completion& completion) const;
   int64_t room(size_t prompt) const;
   Completion& completion_of(const Row& row) {
     return completions_[row.prompt][static_cast<size_t>(row.sample)];
@@ -55,6 +58,7 @@ class Rollout {
   const Decoder& decoder_;
   std::span<const Prompt> prompts_;
   const SamplingOptions& options_;
+  const text::Tokenizer* tokenizer_;  // null where there are no stop strings
   ProgressSink& progress_;
   SamplingFilter filter_;
   KvCache cache_;
@@ -80,7 +84,8 @@ int64_t rows_needed(std::span<const Prompt> prompts, const SamplingOptions& opti
   return std::min(sequences, options.max_batch);
 }
 
-void check(const Decoder& decoder, std::span<const Prompt> prompts, const SamplingOptions& options) {
+void check(const Decoder& decoder, std::span<const Prompt> prompts, const SamplingOptions& options,
+           const text::Tokenizer* tokenizer) {
   auto refuse = [](const std::string& message, const char* field) {
     throw Error(ErrorCode::invalid_argument, message, field);
   };
@@ -89,8 +94,9 @@ void check(const Decoder& decoder, std::span<const Prompt> prompts, const Sampli
   if (!(options.top_p > 0 && options.top_p <= 1)) refuse("top_p is not in (0, 1]", "top_p");
   if (options.max_new_tokens < 1) refuse("max_new_tokens is less than 1", "max_new_tokens");
   if (options.max_batch < 1) refuse("max_batch is less than 1", "max_batch");
-  if (!options.stop.empty())
-    throw Error(ErrorCode::unsupported, "stop strings are not supported yet", "stop");
+  if (std::find(options.stop.begin(), options.stop.end(), "") != options.stop.end())
+    refuse("a stop string is empty", "stop");
+  if (!options.stop.empty() && tokenizer == nullptr) refuse("stop strings need a tokenizer", "stop");
   for (const Prompt& prompt : prompts) {
     const auto length = static_cast<int64_t>(prompt.ids.size());
     if (length == 0) refuse("a prompt has no tokens", "prompt");
@@ -108,10 +114,11 @@ void check(const Decoder& decoder, std::span<const Prompt> prompts, const Sampli
 }
 
 Rollout::Rollout(const Decoder& decoder, std::span<const Prompt> prompts, const SamplingOptions& options,
-                 ProgressSink& progress)
+                 const text::Tokenizer* tokenizer, ProgressSink& progress)
     : decoder_(decoder),
       prompts_(prompts),
       options_(options),
+      tokenizer_(tokenizer),
       progress_(progress),
       filter_{options.temperature, options.top_k, options.top_p},
       cache_(decoder.make_cache(rows_needed(prompts, options), longest_sequence(decoder, prompts, options))),
@@ -192,7 +199,8 @@ void Rollout::start_row(size_t prompt, int64_t sample) {
   const auto length = static_cast<int64_t>(prompts_[prompt].ids.size());
   cache_.fill_row(static_cast<int64_t>(rows_.size()), prefilled_[prompt].keys, prefilled_[prompt].values,
                   length);
-  rows_.push_back({prompt, sample, length, Clock::now()});
+  rows_.push_back({prompt, sample, length, Clock::now(), nullptr});
+  if (!options_.stop.empty()) rows_.back().stop = std::make_unique<StopStrings>(*tokenizer_, options_.stop);
   finished_.push_back(false);
 }
 
@@ -228,10 +236,12 @@ int64_t Rollout::room(size_t prompt) const {
                   decoder_.config().max_positions - static_cast<int64_t>(prompts_[prompt].ids.size()));
 }
 
-bool Rollout::finish_if_done(const Row& row, Completion& completion) const {
+bool Rollout::finish_if_done(Row& row, Completion& completion) const {
   const std::vector<int64_t>& ends = decoder_.config().eos_token_ids;
   if (!options_.ignore_eos && std::find(ends.begin(), ends.end(), completion.ids.back()) != ends.end())
     completion.finish = FinishReason::eos;
+  else if (row.stop && row.stop->push(completion.ids.back()))
+    completion.finish = FinishReason::stop;
   else if (static_cast<int64_t>(completion.ids.size()) >= room(row.prompt))
     completion.finish = FinishReason::length;
   else
@@ -248,7 +258,7 @@ void Rollout::drop_finished() {
     ++num_done_;
     if (r + 1 < rows_.size()) {
       cache_.copy_row(static_cast<int64_t>(rows_.size() - 1), static_cast<int64_t>(r), rows_.back().length);
-      rows_[r] = rows_.back();
+      rows_[r] = std::move(rows_.back());
     }
     rows_.pop_back();
     finished_.pop_back();
@@ -261,10 +271,10 @@ void Rollout::drop_finished() {
 
 std::vector<std::vector<Completion>> generate(const Decoder& decoder, std::span<const Prompt> prompts,
                                               const SamplingOptions& options,
-                                              const text::Tokenizer* /*tokenizer*/, ProgressSink& progress) {
-  check(decoder, prompts, options);
+                                              const text::Tokenizer* tokenizer, ProgressSink& progress) {
+  check(decoder, prompts, options, tokenizer);
   if (prompts.empty()) return {};
-  return Rollout(decoder, prompts, options, progress).run();
+  return Rollout(decoder, prompts, options, tokenizer, progress).run();
 }
 
 }  // namespace rft::engine

@@ -103,11 +103,15 @@ TEST(Decoder, ThePackedStepComputesWhatTheReferenceDoes) {
     for (size_t i = 0; i < expected.size(); ++i)
       EXPECT_LT(largest_difference(expected[i], actual[i]), 1e-4 * expected[i].std().item<double>()) << i;
     if (!PackedStep::supports(config, at::kCPU, at::kBFloat16)) continue;
-    const auto rounded = steps(at::kBFloat16, false, config);
-    for (size_t i = 0; i < expected.size(); ++i)
-      EXPECT_LT((expected[i] - rounded[i]).square().mean().sqrt().item<double>(),
-                0.05 * expected[i].std().item<double>())
-          << i;
+    // In bfloat16 the two round at different places: the packed step may be no further from float32.
+    const auto plain = steps(at::kBFloat16, true, config), rounded = steps(at::kBFloat16, false, config);
+    double plain_error = 0, rounded_error = 0;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      plain_error += (expected[i] - plain[i]).square().mean().item<double>();
+      rounded_error += (expected[i] - rounded[i]).square().mean().item<double>();
+    }
+    EXPECT_GT(rounded_error, 0);
+    EXPECT_LT(rounded_error, 1.2 * plain_error);
   }
 }
 

@@ -2,8 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <span>
+
 #include "base/error.h"
+#include "engine/rollout/stop_strings.h"
 #include "engine/support/tiny_model.h"
+#include "support/temp_dir.h"
+#include "text/train_tokenizer.h"
 
 namespace rft::engine {
 namespace {
@@ -134,6 +140,57 @@ TEST(Generate, ACompletionEndsWithTheModelsLastPosition) {
   const auto completions = run(*decoder, prompts, {.max_new_tokens = 20, .ignore_eos = true});
   EXPECT_EQ(completions[0][0].ids.size(), 8u);
   EXPECT_EQ(completions[1][0].ids.size(), 20u);
+}
+
+TEST(Generate, ACompletionEndsOnceItsTextHoldsAStopString) {
+  const TempDir dir;
+  text::train_bpe(std::vector<std::string>{"one two three", "four five six"}, {.vocab_size = 300},
+                  dir.path());
+  const auto tokenizer = text::Tokenizer::load(dir.path());
+  ModelConfig config = tiny_config();
+  config.vocab_size = tokenizer.vocab_size();
+  config.eos_token_ids = {};
+  const auto decoder = tiny_decoder(3, at::kFloat, config);
+  const auto prompts = some_prompts(8, 4);
+  RecordingSink sink;
+  SamplingOptions options{.max_new_tokens = 60, .stop = {"e", "zzzz", "xy"}, .seed = 3, .max_batch = 5};
+  const auto stopped = generate(*decoder, prompts, options, &tokenizer, sink);
+  options.stop.clear();
+  const auto free = run(*decoder, prompts, options);
+  int64_t num_stopped = 0;
+  for (size_t p = 0; p < prompts.size(); ++p) {
+    for (size_t s = 0; s < 4; ++s) {
+      // The same tokens as without stop strings, up to the one that completes the first of them.
+      const std::vector<int64_t>& ids = stopped[p][s].ids;
+      ASSERT_LE(ids.size(), free[p][s].ids.size());
+      EXPECT_TRUE(std::equal(ids.begin(), ids.end(), free[p][s].ids.begin()));
+      const auto holds_stop = [&](std::span<const int64_t> some) {
+        const std::string text = tokenizer.decode(some, false);
+        return text.find("e") != std::string::npos || text.find("xy") != std::string::npos;
+      };
+      const bool ended = stopped[p][s].finish == FinishReason::stop;
+      num_stopped += ended;
+      EXPECT_EQ(holds_stop(ids), ended);
+      EXPECT_FALSE(holds_stop(std::span(ids).first(ids.size() - 1)));
+      EXPECT_TRUE(ended || ids.size() == 60u);
+    }
+  }
+  EXPECT_GT(num_stopped, 3);
+}
+
+TEST(StopStrings, SpanTokensAndSpecialTokens) {
+  const TempDir dir;
+  text::train_bpe(std::vector<std::string>{"abc"}, {.vocab_size = 258, .eos_token = "<end>"}, dir.path());
+  const auto tokenizer = text::Tokenizer::load(dir.path());
+  const std::vector<std::string> stop = {"def", "<end>"};
+  StopStrings across(tokenizer, stop);
+  std::vector<bool> held;
+  for (const int64_t id : tokenizer.encode("abcdeefdefg", false)) held.push_back(across.push(id));
+  EXPECT_EQ(std::find(held.begin(), held.end(), true) - held.begin(),
+            static_cast<ptrdiff_t>(held.size()) - 2);
+  StopStrings special(tokenizer, stop);
+  EXPECT_FALSE(special.push(tokenizer.encode("a", false)[0]));
+  EXPECT_TRUE(special.push(*tokenizer.token_to_id("<end>")));
 }
 
 TEST(Generate, StopsBetweenStepsWhenAsked) {
