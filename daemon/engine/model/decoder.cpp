@@ -13,14 +13,15 @@
 namespace rft::engine {
 namespace {
 
-// The parameters by role, cast to `dtype`: a view where they have it already, else a cast that gradients flow
-// through if they are on.
+// The parameters by role; matrices also rounded to bfloat16 where that is what is computed in.
 ModelWeights by_role(const ModelConfig& config, const std::vector<NamedTensor>& parameters,
-                     at::ScalarType dtype) {
+                     at::ScalarType compute_dtype) {
   std::map<std::string, at::Tensor> tensors;
-  for (const NamedTensor& parameter : parameters) tensors[parameter.name] = parameter.tensor.to(dtype);
+  for (const NamedTensor& parameter : parameters) tensors[parameter.name] = parameter.tensor;
   auto linear = [&](const std::string& name) {
-    return Linear{tensors.at(name + ".weight"), tensors[name + ".bias"]};
+    Linear result{tensors.at(name + ".weight"), tensors[name + ".bias"], {}};
+    if (compute_dtype != at::kFloat) result.rounded = result.weight.detach().to(compute_dtype);
+    return result;
   };
   ModelWeights weights;
   weights.embedding = tensors.at("model.embed_tokens.weight");
@@ -37,7 +38,7 @@ ModelWeights by_role(const ModelConfig& config, const std::vector<NamedTensor>& 
                               .down = linear(layer + "mlp.down_proj")});
   }
   weights.final_norm = tensors.at("model.norm.weight");
-  weights.head = config.tie_word_embeddings ? weights.embedding : tensors.at("lm_head.weight");
+  weights.head = linear(config.tie_word_embeddings ? "model.embed_tokens" : "lm_head");
   return weights;
 }
 
@@ -75,13 +76,12 @@ Decoder::Decoder(ModelConfig config, std::vector<NamedTensor> parameters, const 
   if (options.compute_dtype != at::kFloat && options.compute_dtype != at::kBFloat16)
     throw Error(ErrorCode::invalid_argument, "the compute dtype is float32 or bfloat16");
   for (NamedTensor& parameter : parameters_) parameter.tensor.requires_grad_(true);
-  masters_ = std::make_shared<ModelWeights>(by_role(config_, parameters_, at::kFloat));
 }
 
 Decoder::~Decoder() = default;
 
 void Decoder::weights_changed() {
-  computed_.reset();
+  weights_.reset();
   packed_step_.reset();
 }
 
@@ -89,13 +89,10 @@ bool Decoder::has_packed_step() const {
   return !options_.reference_step && PackedStep::supports(config_, options_.device, options_.compute_dtype);
 }
 
-std::shared_ptr<const ModelWeights> Decoder::weights() const {
-  if (options_.compute_dtype == at::kFloat) return masters_;
-  if (at::GradMode::is_enabled())
-    return std::make_shared<ModelWeights>(by_role(config_, parameters_, options_.compute_dtype));
-  if (!computed_)
-    computed_ = std::make_shared<ModelWeights>(by_role(config_, parameters_, options_.compute_dtype));
-  return computed_;
+const ModelWeights& Decoder::weights() const {
+  if (!weights_)
+    weights_ = std::make_unique<ModelWeights>(by_role(config_, parameters_, options_.compute_dtype));
+  return *weights_;
 }
 
 const RopeTable& Decoder::rope(int64_t num_positions) const {
@@ -108,32 +105,26 @@ const RopeTable& Decoder::rope(int64_t num_positions) const {
 }
 
 at::Tensor Decoder::hidden_states(const at::Tensor& ids) const {
-  const auto w = weights();
+  const ModelWeights& w = weights();
   const int64_t T = ids.size(1);
   const RopeTable& all = rope(T);
-  const RopeTable table{all.cos.narrow(0, 0, T).to(options_.compute_dtype),
-                        all.sin.narrow(0, 0, T).to(options_.compute_dtype)};
-  at::Tensor x = at::embedding(w->embedding, ids);  // (B, T, H)
-  for (const LayerWeights& layer : w->layers) x = run_layer(config_, layer, x, table);
-  return rms_norm(x, w->final_norm, config_.norm_eps);
+  const RopeTable table{all.cos.narrow(0, 0, T), all.sin.narrow(0, 0, T)};
+  at::Tensor x = at::embedding(w.embedding, ids);  // (B, T, H)
+  for (const LayerWeights& layer : w.layers) x = run_layer(config_, layer, x, table);
+  return rms_norm(x, w.final_norm, config_.norm_eps);
 }
 
-at::Tensor Decoder::logits(const at::Tensor& hidden) const {
-  const at::Tensor head =
-      at::GradMode::is_enabled() ? masters_->head.to(options_.compute_dtype) : weights()->head;
-  return at::linear(hidden, head).to(at::kFloat);
-}
+at::Tensor Decoder::logits(const at::Tensor& hidden) const { return apply(weights().head, hidden); }
 
 Decoder::Prefill Decoder::prefill(const at::Tensor& ids, std::span<const int64_t> lengths) const {
   const at::NoGradGuard no_grad;
-  const auto w = weights();
+  const ModelWeights& w = weights();
   const int64_t B = ids.size(0), T = ids.size(1);
   const RopeTable& all = rope(T);
-  const RopeTable table{all.cos.narrow(0, 0, T).to(options_.compute_dtype),
-                        all.sin.narrow(0, 0, T).to(options_.compute_dtype)};
+  const RopeTable table{all.cos.narrow(0, 0, T), all.sin.narrow(0, 0, T)};
   Prefill result;
-  at::Tensor x = at::embedding(w->embedding, ids.to(options_.device));
-  for (const LayerWeights& layer : w->layers) {
+  at::Tensor x = at::embedding(w.embedding, ids.to(options_.device));
+  for (const LayerWeights& layer : w.layers) {
     KeysValues kept;
     x = run_layer(config_, layer, x, table, &kept);
     result.keys.push_back(kept.keys);
@@ -141,7 +132,7 @@ Decoder::Prefill Decoder::prefill(const at::Tensor& ids, std::span<const int64_t
   }
   const at::Tensor last = long_tensor(lengths, options_.device) - 1;
   x = x.index({at::arange(B, last.options()), last});  // (B, H)
-  result.last_hidden = rms_norm(x, w->final_norm, config_.norm_eps);
+  result.last_hidden = rms_norm(x, w.final_norm, config_.norm_eps);
   return result;
 }
 
@@ -149,25 +140,24 @@ at::Tensor Decoder::decode(std::span<const int64_t> ids, std::span<const int64_t
                            KvCache& cache) const {
   const at::NoGradGuard no_grad;
   if (!has_packed_step()) return reference_step(ids, positions, cache);
-  if (!packed_step_) packed_step_ = std::make_unique<PackedStep>(config_, *masters_, options_.compute_dtype);
+  if (!packed_step_) packed_step_ = std::make_unique<PackedStep>(config_, weights(), options_.compute_dtype);
   return packed_step_->run(ids, positions, cache, rope(cache.capacity));
 }
 
 at::Tensor Decoder::reference_step(std::span<const int64_t> ids, std::span<const int64_t> positions,
                                    KvCache& cache) const {
-  const auto w = weights();
+  const ModelWeights& w = weights();
   const int64_t T = *std::max_element(positions.begin(), positions.end()) + 1;
   const at::Tensor at_positions = long_tensor(positions, options_.device);  // (B)
   const RopeTable& all = rope(T);
-  const RopeTable table{all.cos.index_select(0, at_positions).to(options_.compute_dtype),
-                        all.sin.index_select(0, at_positions).to(options_.compute_dtype)};
+  const RopeTable table{all.cos.index_select(0, at_positions), all.sin.index_select(0, at_positions)};
   const at::Tensor mask = (at::arange(T, at_positions.options()).unsqueeze(0) <= at_positions.unsqueeze(1))
                               .unsqueeze(1)
                               .unsqueeze(1);
-  at::Tensor x = at::embedding(w->embedding, long_tensor(ids, options_.device));  // (B, H)
-  for (size_t i = 0; i < w->layers.size(); ++i)
-    x = step_layer(config_, w->layers[i], x, table, at_positions, mask, cache.keys[i], cache.values[i]);
-  return logits(rms_norm(x, w->final_norm, config_.norm_eps));
+  at::Tensor x = at::embedding(w.embedding, long_tensor(ids, options_.device));  // (B, H)
+  for (size_t i = 0; i < w.layers.size(); ++i)
+    x = step_layer(config_, w.layers[i], x, table, at_positions, mask, cache.keys[i], cache.values[i]);
+  return logits(rms_norm(x, w.final_norm, config_.norm_eps));
 }
 
 KvCache Decoder::make_cache(int64_t num_rows, int64_t capacity) const {

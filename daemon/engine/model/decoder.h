@@ -27,7 +27,8 @@ namespace rft::engine {
 
 struct DecoderOptions {
   at::Device device = at::kCPU;
-  // Of the computation: float32 (the reference) or bfloat16. The master weights are float32 either way.
+  // Of the factors of matrix products (and of the KV cache): float32, the reference, or bfloat16. Sums,
+  // activations and master weights are float32 either way.
   at::ScalarType compute_dtype = at::kFloat;
   // Steps of a rollout by step_layer even where the packed step could take them: the slow reference.
   bool reference_step = false;
@@ -56,7 +57,7 @@ class Decoder {
   const std::vector<NamedTensor>& parameters() const { return parameters_; }
   void weights_changed();
 
-  // ids (B, T) int64, right-padded with any valid id -> (B, T, H) after the final norm, in the compute dtype.
+  // ids (B, T) int64, right-padded with any valid id -> (B, T, H) float32 after the final norm.
   // Causal, position t of a row is position t of its sequence, so what stands after a row's end changes
   // nothing before it. Differentiable unless gradients are off.
   at::Tensor hidden_states(const at::Tensor& ids) const;
@@ -83,9 +84,7 @@ class Decoder {
   void save_weights(const std::filesystem::path& dir, at::ScalarType dtype = at::kFloat) const;
 
  private:
-  // The weights by role in the compute dtype: shared copies, or, where gradients are on, casts that they flow
-  // through.
-  std::shared_ptr<const ModelWeights> weights() const;
+  const ModelWeights& weights() const;
   bool has_packed_step() const;
   at::Tensor reference_step(std::span<const int64_t> ids, std::span<const int64_t> positions,
                             KvCache& cache) const;
@@ -94,8 +93,7 @@ class Decoder {
   ModelConfig config_;
   DecoderOptions options_;
   std::vector<NamedTensor> parameters_;
-  std::shared_ptr<const ModelWeights> masters_;           // the parameters themselves, by role
-  mutable std::shared_ptr<const ModelWeights> computed_;  // in the compute dtype, without gradients
+  mutable std::unique_ptr<ModelWeights> weights_;  // by role; with rounded copies, until weights_changed()
   mutable std::unique_ptr<PackedStep> packed_step_;
   mutable RopeTable rope_;  // (P, D), grown as needed
 };

@@ -11,9 +11,9 @@ using kernels::kKeyBlock;
 
 int64_t whole_blocks(int64_t length) { return (length + kKeyBlock - 1) / kKeyBlock * kKeyBlock; }
 
-// from (K, T, D) -> its first `length` positions, zeros up to a whole block.
-at::Tensor padded(const at::Tensor& from, int64_t length) {
-  return at::constant_pad_nd(from.narrow(1, 0, length), {0, 0, 0, whole_blocks(length) - length});
+// from (K, T, D) -> its first `length` positions as `dtype`, zeros up to a whole block.
+at::Tensor padded(const at::Tensor& from, int64_t length, at::ScalarType dtype) {
+  return at::constant_pad_nd(from.narrow(1, 0, length).to(dtype), {0, 0, 0, whole_blocks(length) - length});
 }
 
 // from (K, T, D), T whole blocks -> the same numbers in the order of blocked keys.
@@ -50,8 +50,9 @@ void KvCache::fill_row(int64_t row, const std::vector<at::Tensor>& from_keys,
       values[layer][row].narrow(1, 0, length).copy_(from_values[layer].narrow(1, 0, length));
       continue;
     }
-    const at::Tensor blocked_keys = block_keys(padded(from_keys[layer], length));
-    const at::Tensor blocked_values = block_values(padded(from_values[layer], length));
+    const at::Tensor blocked_keys = block_keys(padded(from_keys[layer], length, keys[layer].scalar_type()));
+    const at::Tensor blocked_values =
+        block_values(padded(from_values[layer], length, values[layer].scalar_type()));
     keys[layer][row].narrow(1, 0, whole_blocks(length)).view(blocked_keys.sizes()).copy_(blocked_keys);
     values[layer][row].narrow(1, 0, whole_blocks(length)).view(blocked_values.sizes()).copy_(blocked_values);
   }

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "engine/model/mixed_linear.h"
+
 namespace rft::engine {
 namespace {
 
@@ -22,7 +24,10 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
 }
 
 at::Tensor apply(const Linear& linear, const at::Tensor& x) {
-  return linear.bias.defined() ? at::linear(x, linear.weight, linear.bias) : at::linear(x, linear.weight);
+  if (!linear.rounded.defined())
+    return linear.bias.defined() ? at::linear(x, linear.weight, linear.bias) : at::linear(x, linear.weight);
+  const at::Tensor product = mixed_linear(x, linear.weight, linear.rounded);
+  return linear.bias.defined() ? product + linear.bias : product;
 }
 
 at::Tensor run_layer(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
@@ -56,12 +61,15 @@ at::Tensor step_layer(const ModelConfig& config, const LayerWeights& weights, co
   const at::Tensor q =
       rotate(heads(weights.q, normed, config.num_heads), cos, sin).unsqueeze(2);  // (B, A, 1, D)
   const at::Tensor rows = at::arange(B, positions.options());
-  keys.index_put_({rows, at::indexing::Slice(), positions},
-                  rotate(heads(weights.k, normed, config.num_kv_heads), cos, sin));
-  values.index_put_({rows, at::indexing::Slice(), positions}, heads(weights.v, normed, config.num_kv_heads));
-  const at::Tensor attended = at::scaled_dot_product_attention(
-      q, keys.narrow(0, 0, B).narrow(2, 0, T), values.narrow(0, 0, B).narrow(2, 0, T), mask, 0.0,
-      /*is_causal=*/false, attention_scale(config), /*enable_gqa=*/config.num_heads != config.num_kv_heads);
+  auto put = [&](at::Tensor& cache, const at::Tensor& heads_of_rows) {
+    cache.index_put_({rows, at::indexing::Slice(), positions}, heads_of_rows.to(cache.scalar_type()));
+    return cache.narrow(0, 0, B).narrow(2, 0, T).to(at::kFloat);  // (B, K, T, D)
+  };
+  const at::Tensor k = put(keys, rotate(heads(weights.k, normed, config.num_kv_heads), cos, sin));
+  const at::Tensor v = put(values, heads(weights.v, normed, config.num_kv_heads));
+  const at::Tensor attended =
+      at::scaled_dot_product_attention(q, k, v, mask, 0.0, /*is_causal=*/false, attention_scale(config),
+                                       /*enable_gqa=*/config.num_heads != config.num_kv_heads);
   const at::Tensor residual = x + apply(weights.o, attended.reshape({B, config.num_heads * config.head_dim}));
   return residual + feed_forward(weights, rms_norm(residual, weights.post_attention_norm, config.norm_eps));
 }

@@ -11,10 +11,12 @@
 
 namespace rft::engine {
 
-// An undefined bias means none.
+// Weights and activations are float32. Where the compute dtype is bfloat16, `rounded` holds the weight in it
+// and the products are taken as mixed_linear says; else it is undefined. An undefined bias means none.
 struct Linear {
-  at::Tensor weight;  // (out, in)
-  at::Tensor bias;    // (out)
+  at::Tensor weight;   // (out, in)
+  at::Tensor bias;     // (out)
+  at::Tensor rounded;  // (out, in) bfloat16
 };
 
 struct LayerWeights {
@@ -24,12 +26,12 @@ struct LayerWeights {
   Linear gate, up, down;           // (I, H), (I, H), (H, I)
 };
 
-// Everything that a forward pass reads, in the dtype it computes in.
+// Everything that a forward pass reads: the parameters by their roles.
 struct ModelWeights {
   at::Tensor embedding;  // (V, H)
   std::vector<LayerWeights> layers;
   at::Tensor final_norm;  // (H)
-  at::Tensor head;        // (V, H); the embedding itself where they are tied
+  Linear head;            // (V, H); its weight is the embedding itself where they are tied
 };
 
 // x / sqrt(mean(x²) + eps) · weight over the last dimension, the mean taken in float32.

@@ -174,7 +174,7 @@ PackedStep::PackedStep(const ModelConfig& config, const ModelWeights& masters, a
          pack(weights.o, compute_dtype), pack_gate_up(weights.gate, weights.up, compute_dtype),
          pack(weights.down, compute_dtype)});
   }
-  head_ = pack(masters.head, {}, compute_dtype);
+  head_ = pack(masters.head, compute_dtype);
 }
 
 void PackedStep::reserve(int64_t num_rows, int64_t longest) {
