@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "executor": {"base"},
     "engine": {"base", "text"},
     "jobs": {"base", "protocol", "config", "plugins", "executor", "engine/model"},
-    "control": {"base", "protocol", "config", "jobs", "plugins"},
+    "control": {"base", "protocol", "config", "jobs", "plugins", "engine/model"},
     "worker": {"base", "protocol", "config", "text", "plugins", "engine"},
     "rftd": {"base", "protocol", "config", "jobs", "control", "plugins", "executor"},
     "cli": {"base", "protocol"},
@@ -25,7 +25,8 @@ MAY_INCLUDE = {
 # what a pattern in the source is allowed in
 CONFINED = {
     r"#include <(ATen|torch|c10)/": {"engine"},
-    r"\bdlopen\(|boost/dll": {"plugins", "executor"},
+    # the engine loads LibTorch's CUDA half, the executor NVML; plugins are loaded in their host alone
+    r"\bdlopen\(|boost/dll": {"plugins", "executor", "engine"},
     r"#include <(SQLiteCpp|sqlite3)": {"jobs"},
 }
 
