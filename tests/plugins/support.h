@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -42,6 +43,12 @@ class TemporaryFolder {
  private:
   fs::path path_;
 };
+
+// Under the address sanitizer a host must die of its plugin's signals as it does without: plugins get these
+// options with the environment.
+inline const bool kSignalsAreLeftAlone =
+    ::setenv("ASAN_OPTIONS", "handle_segv=0:handle_abort=0:allocator_may_return_null=0:detect_leaks=0", 1) ==
+    0;
 
 inline fs::path hostile_plugin(const std::string& name) { return fs::path(RFT_HOSTILE_DIR) / (name + ".so"); }
 

@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kMaxLineBytes = size_t{16} << 20;
+constexpr int kMaxReads = 16;
 constexpr int kExitWaitMs = 1000;
 
 struct Pipe {
@@ -175,10 +176,10 @@ class Program : public Plugin {
     if (unsent_view_.empty()) unsent_.clear();
   }
 
-  // Takes what is there.
+  // Takes what is there, up to a bound: a program may write faster than this reads.
   void read_available() {
     char buffer[1 << 16];
-    for (;;) {
+    for (int rounds = 0; rounds < kMaxReads; ++rounds) {
       const ssize_t got = ::read(output_.get(), buffer, sizeof buffer);
       if (got < 0 && errno == EINTR) continue;
       if (got == 0) ended_ = true;

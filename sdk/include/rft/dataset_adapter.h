@@ -16,13 +16,13 @@ extern "C" {
 typedef struct rft_example_sink {
   uint32_t struct_size;
 
-  void (*prompt)(const struct rft_example_sink *sink, rft_text text);
+  void (*prompt)(const struct rft_example_sink* sink, rft_text text);
 
   /* A JSON array of messages, {"role": ..., "content": ...} each, for the model's chat template. */
-  void (*messages)(const struct rft_example_sink *sink, rft_text json);
+  void (*messages)(const struct rft_example_sink* sink, rft_text json);
 
   /* Optional: the completion that a supervised warm-up is to learn. */
-  void (*output)(const struct rft_example_sink *sink, rft_text text);
+  void (*output)(const struct rft_example_sink* sink, rft_text text);
 } rft_example_sink;
 
 typedef struct rft_dataset_adapter {
@@ -30,7 +30,7 @@ typedef struct rft_dataset_adapter {
 
   /* [plugin-thread] Converts one record, a JSON object. RFT_FAILED after host->fail() refuses the record: the
    * user is told the file, the line and that text. */
-  rft_status (*convert)(void *instance, rft_text record, const rft_example_sink *sink);
+  rft_status (*convert)(void* instance, rft_text record, const rft_example_sink* sink);
 } rft_dataset_adapter;
 
 #ifdef __cplusplus

@@ -11,7 +11,7 @@
  *
  * LIFE OF A PLUGIN. Each job runs its plugin in a process of its own, which loads that plugin and no other:
  *
- *     process starts ─► note checked ─► loaded ─► create() ─► any number of calls ─► destroy() ─► process ends
+ *     process starts ─► note checked ─► loaded ─► create() ─► any number of calls ─► destroy() ─► end
  *
  *   The process ends without running static destructors: what must be written is written by destroy(), which
  *   has a second for it. The process may also be killed at any time: when a call takes longer than the job's
@@ -54,7 +54,7 @@ extern "C" {
 #define RFT_KIND_DATASET_ADAPTER "dataset-adapter"
 
 typedef struct rft_text {
-  const char *data;
+  const char* data;
   size_t size; /* bytes */
 } rft_text;
 
@@ -79,9 +79,9 @@ typedef struct rft_note {
   char magic[8];       /* RFT_NOTE_MAGIC */
   uint16_t abi_major;
   uint16_t abi_minor;
-  char kind[28];       /* RFT_KIND_... */
-  char name[64];       /* [a-z0-9][a-z0-9_-]*, what jobs call it; its file is NAME.so */
-  char version[32];    /* the author's own, such as "1.0.0" */
+  char kind[28];    /* RFT_KIND_... */
+  char name[64];    /* [a-z0-9][a-z0-9_-]*, what jobs call it; its file is NAME.so */
+  char version[32]; /* the author's own, such as "1.0.0" */
 } rft_note;
 
 #ifdef __cplusplus
@@ -91,10 +91,17 @@ typedef struct rft_note {
 #endif
 
 /* Puts the note into the shared object. Once per plugin, at file scope, outside any namespace. */
-#define RFT_NOTE(kind, name, version)                                                                       \
-  RFT_NOTE_STORAGE_ rft_note rft_note_of_plugin_ = {4, sizeof(rft_note) - 16, RFT_NOTE_TYPE, RFT_NOTE_OWNER, \
-                                                    RFT_NOTE_MAGIC, RFT_ABI_MAJOR, RFT_ABI_MINOR, kind,     \
-                                                    name, version}
+#define RFT_NOTE(kind, name, version)                                      \
+  RFT_NOTE_STORAGE_ rft_note rft_note_of_plugin_ = {4,                     \
+                                                    sizeof(rft_note) - 16, \
+                                                    RFT_NOTE_TYPE,         \
+                                                    RFT_NOTE_OWNER,        \
+                                                    RFT_NOTE_MAGIC,        \
+                                                    RFT_ABI_MAJOR,         \
+                                                    RFT_ABI_MINOR,         \
+                                                    kind,                  \
+                                                    name,                  \
+                                                    version}
 
 /* ---- what the host offers ---------------------------------------------------------------------------- */
 
@@ -104,10 +111,10 @@ typedef struct rft_host {
   uint32_t struct_size;
 
   /* [plugin-thread, inside a call] Says why the present call fails. The last text counts. */
-  void (*fail)(const struct rft_host *host, rft_text why);
+  void (*fail)(const struct rft_host* host, rft_text why);
 
   /* [any-thread] Writes one line to the job's log. */
-  void (*log)(const struct rft_host *host, rft_text line);
+  void (*log)(const struct rft_host* host, rft_text line);
 } rft_host;
 
 /* ---- the entry --------------------------------------------------------------------------------------- */
@@ -118,14 +125,14 @@ typedef struct rft_plugin {
 
   /* [plugin-thread] Makes the one instance. `options` is a JSON object: the job's [scorer] options, or for an
    * adapter the keys of [data]. Returns NULL after host->fail(), for instance for an unknown option. */
-  void *(*create)(const rft_host *host, rft_text options);
+  void* (*create)(const rft_host* host, rft_text options);
 
   /* [plugin-thread] Ends the instance. The last call. */
-  void (*destroy)(void *instance);
+  void (*destroy)(void* instance);
 
   /* [plugin-thread] The struct of that capability, valid as long as the instance, or NULL for a capability
    * that this plugin does not have. Ids: scorer.h, summary.h, dataset_adapter.h. */
-  const void *(*capability)(void *instance, const char *id);
+  const void* (*capability)(void* instance, const char* id);
 } rft_plugin;
 
 #define RFT_EXPORT __attribute__((visibility("default")))

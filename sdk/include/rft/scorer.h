@@ -31,21 +31,21 @@ typedef struct rft_score_sink {
 
   /* [out] One per episode, RFT_UNWRITTEN_SCORE_BITS at first. Higher is better; the range is the scorer's
    * own. A score left unwritten, NaN or infinite is an error of the job, never a number. */
-  double *scores;
+  double* scores;
 
   /* Optional, shown with the completion: why it has this score. */
-  void (*reason)(const struct rft_score_sink *sink, size_t episode, rft_text reason);
+  void (*reason)(const struct rft_score_sink* sink, size_t episode, rft_text reason);
 
   /* Optional: a named part of the score. It must be finite. A name given again replaces its number. */
-  void (*sub_score)(const struct rft_score_sink *sink, size_t episode, rft_text name, double value);
+  void (*sub_score)(const struct rft_score_sink* sink, size_t episode, rft_text name, double value);
 
   /* Optional: whether the completion had the form that the scorer expects (default: yes). An invalid
    * completion still needs a score. */
-  void (*valid)(const struct rft_score_sink *sink, size_t episode, int32_t valid);
+  void (*valid)(const struct rft_score_sink* sink, size_t episode, int32_t valid);
 
   /* This episode cannot be scored, for this reason; its score may stay unwritten. The job's `on_error`
    * decides: the episode is dropped, or the job fails. */
-  void (*episode_failed)(const struct rft_score_sink *sink, size_t episode, rft_text why);
+  void (*episode_failed)(const struct rft_score_sink* sink, size_t episode, rft_text why);
 } rft_score_sink;
 
 typedef struct rft_scorer {
@@ -53,8 +53,8 @@ typedef struct rft_scorer {
 
   /* [plugin-thread] Scores `num_episodes` (at least 1) episodes. Batches come in any size and order; the
    * same episode may come again. The deadline is the job's `timeout_s`. */
-  rft_status (*score)(void *instance, const rft_episode *const *episodes, size_t num_episodes,
-                      const rft_score_sink *sink);
+  rft_status (*score)(void* instance, const rft_episode* const* episodes, size_t num_episodes,
+                      const rft_score_sink* sink);
 } rft_scorer;
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
-/* A minimal C scorer whose note, entry and symbols can be wrong, each by a definition of the build. Its static
- * constructor says that it ran. */
+/* A minimal C scorer whose note, entry and symbols can be wrong, each by a definition of the build. Its
+ * static constructor says that it ran. */
 #include <stdio.h>
 
 #include "rft/scorer.h"
@@ -20,9 +20,10 @@
 #define MAGIC RFT_NOTE_MAGIC
 #endif
 
-#define NOTE(variable)                                                                                   \
-  _Alignas(4) __attribute__((section(".note.rft"), used)) static const rft_note variable = {             \
-      4, sizeof(rft_note) - 16, RFT_NOTE_TYPE, RFT_NOTE_OWNER, MAGIC, NOTE_MAJOR, NOTE_MINOR, KIND, NAME, "1"}
+#define NOTE(variable)                                                                                      \
+  _Alignas(4) __attribute__((section(".note.rft"), used)) static const rft_note variable =                  \
+      {4,  sizeof(rft_note) - 16, RFT_NOTE_TYPE, RFT_NOTE_OWNER, MAGIC, NOTE_MAJOR, NOTE_MINOR, KIND, NAME, \
+       "1"}
 
 #ifndef NO_NOTE
 NOTE(first);
@@ -34,7 +35,7 @@ NOTE(second);
 __attribute__((constructor)) static void say_that_it_ran(void) {
   fprintf(stderr, "CONSTRUCTOR RAN\n");
 #ifdef CRASH_IN_CONSTRUCTOR
-  *(volatile int *)0 = 1;
+  *(volatile int*)0 = 1;
 #endif
 }
 
@@ -42,8 +43,8 @@ __attribute__((constructor)) static void say_that_it_ran(void) {
 extern double a_function_that_nobody_defines(void);
 #endif
 
-static rft_status score(void *instance, const rft_episode *const *episodes, size_t num_episodes,
-                        const rft_score_sink *sink) {
+static rft_status score(void* instance, const rft_episode* const* episodes, size_t num_episodes,
+                        const rft_score_sink* sink) {
   (void)instance;
   for (size_t i = 0; i < num_episodes; ++i) {
     sink->scores[i] = (double)episodes[i]->completion.size;
@@ -62,12 +63,12 @@ static rft_status score(void *instance, const rft_episode *const *episodes, size
 
 static const rft_scorer scorer = {sizeof(rft_scorer), score};
 
-static void *create(const rft_host *host, rft_text options) {
+static void* create(const rft_host* host, rft_text options) {
   (void)options;
-  return (void *)(uintptr_t)host;
+  return (void*)(uintptr_t)host;
 }
-static void destroy(void *instance) { (void)instance; }
-static const void *capability(void *instance, const char *id) {
+static void destroy(void* instance) { (void)instance; }
+static const void* capability(void* instance, const char* id) {
   (void)instance;
 #ifdef NO_CAPABILITY
   return NULL;
