@@ -111,6 +111,8 @@ plugins::ScorerOptions scorer_options_of(const config::JobConfig& config, const 
   scorer.kind = config.resolved.scorer_kind;
   scorer.options = config.scorer.options;
   scorer.timeout_s = config.scorer.timeout_s;
+  // Where a script finds the files that travel with it.
+  if (fs::is_directory(folder.input())) scorer.work_dir = fs::absolute(folder.input());
   scorer.stderr_file = folder.scorer_log();
   scorer.name = config.scorer.plugin;
   scorer.skip_failures = config.scorer.on_error == "skip";
