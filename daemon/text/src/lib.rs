@@ -40,9 +40,7 @@ pub unsafe extern "C" fn rft_text_tokenizer_new_gpt2(
     tokenizer: *mut *mut TextTokenizer,
     out: *mut Buffer,
 ) -> c_int {
-    answer_handle(tokenizer, out, || {
-        TextTokenizer::from_gpt2_files(vocabulary.text()?, merges.text()?)
-    })
+    answer_handle(tokenizer, out, || TextTokenizer::from_gpt2_files(vocabulary.text()?, merges.text()?))
 }
 
 /// # Safety
@@ -87,10 +85,7 @@ pub unsafe extern "C" fn rft_text_tokenizer_decode(
 /// # Safety
 /// `tokenizer` is alive.
 #[no_mangle]
-pub unsafe extern "C" fn rft_text_tokenizer_token_to_id(
-    tokenizer: *const TextTokenizer,
-    token: View,
-) -> i64 {
+pub unsafe extern "C" fn rft_text_tokenizer_token_to_id(tokenizer: *const TextTokenizer, token: View) -> i64 {
     quietly(-1, || {
         let id = token.text().ok().and_then(|text| (*tokenizer).token_to_id(text));
         id.map_or(-1, i64::from)
