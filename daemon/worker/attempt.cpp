@@ -83,12 +83,14 @@ int run_attempt(const AttemptOptions& options) {
   try {
     stop_on_signals();
     const JobFolder folder{options.job_folder};
-    const UniqueFd lock = try_lock_file(folder.lock());
+    UniqueFd lock = try_lock_file(folder.lock());
     if (!lock) {
       std::cerr << "rft-worker: another attempt of this job is alive: " << folder.lock().string()
                 << " is locked\n";
       return kExitOtherAttempt;
     }
+    // Held until the process is gone: what runs after main's end belongs to the attempt too.
+    lock.release();
     const std::unique_ptr<DaemonLink> link = link_to_daemon(options, folder);
     Reporter reporter(folder.root, link.get(), stop_requested);
     const WorkerFinished finished = run_to_end(options, folder, reporter);

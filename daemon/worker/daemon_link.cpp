@@ -65,13 +65,15 @@ void DaemonLink::await_welcome() {
   if (answer.value("type", "") != "welcome")
     throw Error(ErrorCode::conflict,
                 "the daemon refused this worker: " + answer.value("reason", "no reason"));
+  // A command may come right behind the welcome: the job was paused or stopped meanwhile.
+  take_commands({lines.begin() + 1, lines.end()});
 }
 
 void DaemonLink::read_commands() {
   socket_.async_read_some(asio::buffer(buffer_), [this](const boost::system::error_code& error, size_t got) {
     try {
       if (error) throw Error(ErrorCode::unavailable, error.message());
-      take_commands({buffer_.data(), got});
+      take_commands(splitter_.feed({buffer_.data(), got}));
       read_commands();
     } catch (const std::exception&) {
       // The daemon is gone, or what speaks there is none: either way nobody waits for this attempt.
@@ -83,8 +85,8 @@ void DaemonLink::read_commands() {
   });
 }
 
-void DaemonLink::take_commands(const std::string& bytes) {
-  for (const std::string& line : splitter_.feed(bytes)) {
+void DaemonLink::take_commands(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
     const std::string type = parse_json(line, "the daemon's command").value("type", "");
     if (type == "pause" || type == "stop") stop_once();
   }

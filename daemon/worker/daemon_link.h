@@ -11,6 +11,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/json.h"
 #include "protocol/worker_stream.h"
@@ -33,7 +34,7 @@ class DaemonLink {
  private:
   void await_welcome();
   void read_commands();
-  void take_commands(const std::string& bytes);
+  void take_commands(const std::vector<std::string>& lines);
   void write_next();
   void stop_once();
 

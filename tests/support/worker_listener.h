@@ -13,6 +13,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 
@@ -48,7 +49,13 @@ class WorkerListener {
       if (!message || message->value("type", "") == type) return message;
     }
   }
-  void write(const Json& message) { boost::asio::write(peer_, boost::asio::buffer(message.dump() + "\n")); }
+  void write(const Json& message) { write_together(std::vector<Json>(1, message)); }
+  // Several messages that arrive as one.
+  void write_together(const std::vector<Json>& messages) {
+    std::string bytes;
+    for (const Json& message : messages) bytes += message.dump() + "\n";
+    boost::asio::write(peer_, boost::asio::buffer(bytes));
+  }
   void close() {
     peer_.close();
     input_.consume(input_.size());

@@ -44,6 +44,15 @@ TEST_F(DaemonLinkTest, ACommandStops) {
   EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
 }
 
+TEST_F(DaemonLinkTest, ACommandRightBehindTheWelcomeStops) {
+  auto greeting = std::async(std::launch::async, [&] {
+    daemon.accept();
+    daemon.write_together({Json{{"type", "welcome"}}, Json{{"type", "pause"}}});
+  });
+  link = std::make_unique<DaemonLink>(socket, protocol::WorkerHello{}, [&] { stopped.set_value(); });
+  EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+}
+
 TEST_F(DaemonLinkTest, TheDaemonsEndStops) {
   connect();
   daemon.close();
