@@ -13,9 +13,10 @@ function(rft_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LINKS})
 endfunction()
 
-# rft_test(FOLDER LINKS ...): every *_test.cpp of tests/FOLDER as one GoogleTest program FOLDER_test.
+# rft_test(FOLDER LINKS ... PROPERTIES ...): every *_test.cpp of tests/FOLDER as one GoogleTest program FOLDER_test,
+# whose tests have these CTest properties.
 function(rft_test folder)
-  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LINKS;PROPERTIES" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp)
   add_executable(${name}_test ${sources})
@@ -23,5 +24,5 @@ function(rft_test folder)
   target_compile_definitions(${name}_test PRIVATE
     RFT_TEST_DATA_DIR="${CMAKE_SOURCE_DIR}/tests/data" RFT_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   target_link_libraries(${name}_test PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
-  gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 ${ARG_PROPERTIES})
 endfunction()

@@ -1,0 +1,87 @@
+// pause, resume, cancel and retry of a job that really trains.
+#include <gmock/gmock.h>
+
+#include "integration/daemon_home.h"
+#include "integration/small_job.h"
+
+namespace rft::integration {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Commands : public ::testing::Test {
+ protected:
+  Commands() { home_.start(); }
+
+  int64_t start_job(const SmallJob& job = {}) {
+    const int64_t id = home_.drop(write_small_job(home_.staging("words"), job));
+    home_.await_iteration(id);
+    return id;
+  }
+  Answer on(const char* verb, int64_t id) { return home_.rftctl({verb, std::to_string(id)}); }
+
+  DaemonHome home_;
+};
+
+TEST_F(Commands, PausedJobHasNoWorkerAndResumesWhereItWas) {
+  const int64_t id = start_job();
+  const Answer paused = on("pause", id);
+  ASSERT_EQ(paused.exit_code, 0) << paused.errors;
+  EXPECT_EQ(paused.json["state"], "paused") << "it answers after its effect";
+  EXPECT_TRUE(home_.worker_pids().empty());
+  EXPECT_FALSE(fs::is_empty(home_.job_folder(id) / "resume"));
+
+  ASSERT_EQ(on("resume", id).exit_code, 0);
+  const Json job = home_.wait(id);
+  EXPECT_EQ(job["state"], "succeeded") << job.dump();
+  EXPECT_EQ(job["num_failures"], 0);
+  EXPECT_THAT(read_file(home_.job_folder(id) / "log.txt"), HasSubstr("resumed after iteration"));
+  EXPECT_EQ(on("pause", id).exit_code, cli::kConflict);
+}
+
+TEST_F(Commands, PausedJobStaysPausedThroughARestart) {
+  const int64_t id = start_job();
+  on("pause", id);
+  home_.kill();
+  home_.start();
+  EXPECT_EQ(home_.show(id)["state"], "paused");
+  EXPECT_EQ(on("resume", id).exit_code, 0);
+  home_.await_state(id, "running");
+}
+
+TEST_F(Commands, CancelledJobIsTakenUpAgainByRetry) {
+  const int64_t id = start_job();
+  const Answer cancelled = on("cancel", id);
+  ASSERT_EQ(cancelled.exit_code, 0) << cancelled.errors;
+  EXPECT_EQ(cancelled.json["state"], "cancelled");
+  EXPECT_TRUE(home_.worker_pids().empty());
+  EXPECT_EQ(home_.rftctl({"wait", std::to_string(id)}).exit_code, cli::kCancelled);
+
+  ASSERT_EQ(on("retry", id).exit_code, 0);
+  EXPECT_EQ(home_.wait(id)["state"], "succeeded");
+  EXPECT_THAT(read_file(home_.job_folder(id) / "log.txt"), HasSubstr("resumed after iteration"));
+  EXPECT_EQ(on("retry", id).exit_code, cli::kConflict);
+}
+
+TEST_F(Commands, WaitingJobSaysWhatItWaitsForAndNumbersAreNotUsedTwice) {
+  const int64_t first = start_job({.epochs = 50, .cores = 0});
+  const int64_t second = home_.drop(write_small_job(home_.staging("more"), {.cores = 0}));
+  home_.await_state(second, "queued");
+  EXPECT_THAT(on("why", second).json.dump(), HasSubstr("core"));
+  for (const int64_t id : {second, first}) EXPECT_EQ(on("cancel", id).exit_code, 0);
+  home_.kill();
+  home_.start();
+  EXPECT_EQ(home_.rftctl({"submit", write_small_job(home_.staging("third")).string()}).json["id"],
+            second + 1);
+}
+
+TEST_F(Commands, UnknownJobsAndWrongArgumentsHaveTheirExitCodes) {
+  EXPECT_EQ(on("show", 99).exit_code, cli::kNotFound);
+  EXPECT_EQ(home_.rftctl({"submit", "/no/such/folder"}).exit_code, cli::kNotFound);
+  EXPECT_EQ(home_.rftctl({"shw"}).exit_code, cli::kUsage);
+  home_.kill();
+  EXPECT_EQ(on("show", 1).exit_code, cli::kUnreachable);
+}
+
+}  // namespace
+}  // namespace rft::integration

@@ -1,0 +1,87 @@
+// The command line that people know from elsewhere: files in, a model out, and on from there.
+#include <gmock/gmock.h>
+
+#include "base/sha256.h"
+#include "integration/daemon_home.h"
+#include "integration/small_job.h"
+
+namespace rft::integration {
+namespace {
+
+using ::testing::HasSubstr;
+
+class FineTunes : public ::testing::Test {
+ protected:
+  FineTunes() {
+    write_small_job(files_);
+    home_.start();
+  }
+  Answer create(const std::vector<std::string>& others) {
+    std::vector<std::string> arguments = {"fine-tunes",
+                                          "create",
+                                          "-t",
+                                          file("train.jsonl"),
+                                          "-v",
+                                          file("valid.jsonl"),
+                                          "--test-file",
+                                          file("test.jsonl"),
+                                          "--learning-rate",
+                                          "1e-3"};
+    for (const char* setting :
+         {"rollout.max_new_tokens=6", "rollout.prompts_per_iteration=16", "resources.cores=1"})
+      arguments.insert(arguments.end(), {"--set", setting});
+    arguments.insert(arguments.end(), others.begin(), others.end());
+    return home_.rftctl(arguments);
+  }
+  std::string file(const std::string& name) const { return (files_ / name).string(); }
+
+  DaemonHome home_;
+  fs::path files_ = home_.staging("files");
+};
+
+TEST_F(FineTunes, CreateMakesAJobFromFilesAndGoesOnFromAnothers) {
+  const Answer first = create({"--model", "tiny", "--reward-model", file("scorer.py"), "--n_epochs", "1",
+                               "--suffix", "words", "--set", "warmup.epochs=2"});
+  ASSERT_EQ(first.exit_code, 0) << first.errors << first.json.dump();
+  const int64_t from = first.json["id"];
+  EXPECT_EQ(first.json["name"], "words");
+  const Json taught = home_.wait(from);
+  ASSERT_EQ(taught["state"], "succeeded") << taught.dump();
+
+  const Answer second =
+      create({"--from-job", std::to_string(from), "--reward-model", "exact_match", "--n_epochs", "1"});
+  ASSERT_EQ(second.exit_code, 0) << second.errors << second.json.dump();
+  const Json onward = home_.wait(second.json["id"]);
+  ASSERT_EQ(onward["state"], "succeeded") << onward.dump();
+  EXPECT_EQ(onward["scorer"], "exact_match");
+  EXPECT_EQ(onward["result"]["test"]["base"]["score_mean"], taught["result"]["test"]["final"]["score_mean"])
+      << "it begins where the first one ended";
+  EXPECT_TRUE(fs::is_empty(home_.incoming("")));
+
+  const fs::path target = home_.staging("exported/words");
+  ASSERT_EQ(home_.rftctl({"export", "words", target.string()}).exit_code, 0);
+  const fs::path model = fs::path(taught["folder"].get<std::string>()) / "model";
+  EXPECT_EQ(sha256_file(target / "model.safetensors"), sha256_file(model / "model.safetensors"));
+  EXPECT_EQ(home_.rftctl({"models", "check", target.string()}).exit_code, 0);
+  EXPECT_EQ(home_.rftctl({"export", "words", target.string()}).exit_code, cli::kConflict);
+}
+
+TEST_F(FineTunes, CreateFollowsToTheEnd) {
+  const Answer followed =
+      create({"--model", "tiny", "--reward-model", file("scorer.py"), "--n_epochs", "1", "--follow"});
+  EXPECT_EQ(followed.exit_code, 0) << followed.errors;
+  EXPECT_EQ(home_.show(1)["state"], "succeeded");
+}
+
+TEST_F(FineTunes, CreateNamesWhatIsWrong) {
+  const Answer no_scorer = create({"--model", "tiny", "--reward-model", "exact_mach"});
+  EXPECT_EQ(no_scorer.exit_code, cli::kRejected);
+  EXPECT_THAT(no_scorer.json["reason"].get<std::string>(), HasSubstr("exact_match"));
+  EXPECT_EQ(create({"--model", "tiny", "--reward-model", "/no/scorer.py"}).exit_code, cli::kNotFound);
+  EXPECT_EQ(create({"--from-job", "99", "--reward-model", "exact_match"}).exit_code, cli::kNotFound);
+  EXPECT_EQ(create({"--from-job", "1", "--reward-model", "exact_match"}).exit_code, cli::kConflict)
+      << "a rejected job has no model";
+}
+
+}  // namespace
+}  // namespace rft::integration

@@ -1,0 +1,137 @@
+// Scorers that come, change and go while the daemon runs, and scorers that take their process down.
+#include <gmock/gmock.h>
+
+#include "integration/daemon_home.h"
+#include "integration/small_job.h"
+
+namespace rft::integration {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A scorer that says in every reason which version of it scored.
+std::string scorer_of_version(const std::string& version) {
+  return "def grade(sample, item):\n"
+         "    right = sample['output_text'] == item['output']\n"
+         "    return {'score': float(right), 'reason': '" +
+         version + "'}\n";
+}
+
+std::vector<std::string> reasons_in(const fs::path& rollouts) {
+  std::vector<std::string> reasons;
+  for_each_json_line(rollouts, [&](Json&& row, size_t) { reasons.push_back(row.at("reason")); });
+  return reasons;
+}
+
+class Plugins : public ::testing::Test {
+ protected:
+  Plugins() { home_.start(); }
+
+  // Puts a file into HOME/plugins and answers its digest once it is taken.
+  std::string put(const std::string& name, const std::string& text, const std::string& before = "") {
+    write_file_atomically(home_.root() / "plugins" / name, text);
+    return home_
+        .await_plugin(name,
+                      [&](const Json& row) { return row["state"] == "ready" && row["digest"] != before; })
+        .at("digest");
+  }
+  int64_t drop(const std::string& name, const SmallJob& job) {
+    return home_.drop(write_small_job(home_.staging(name), job));
+  }
+
+  DaemonHome home_;
+};
+
+TEST_F(Plugins, RunningJobKeepsItsBytesAndTheNextTakesTheNewOnes) {
+  const std::string old_digest = put("grader.py", scorer_of_version("old"));
+  const int64_t first = drop("first", {.scorer = "grader", .epochs = 4});
+  home_.await_iteration(first);
+  const std::string new_digest = put("grader.py", scorer_of_version("new"), old_digest);
+  // Also with a new worker and a new host, as after any crash.
+  for (const pid_t worker : home_.worker_pids()) ::kill(worker, SIGKILL);
+  const int64_t second = drop("second", {.scorer = "grader"});
+
+  EXPECT_EQ(home_.wait(first)["state"], "succeeded");
+  EXPECT_EQ(home_.wait(second)["state"], "succeeded");
+  EXPECT_THAT(reasons_in(home_.job_folder(first) / "rollouts.jsonl"), ::testing::Each("old"));
+  EXPECT_THAT(reasons_in(home_.job_folder(second) / "rollouts.jsonl"), ::testing::Each("new"));
+  EXPECT_THAT(read_file(home_.job_folder(first) / "plan.toml"), HasSubstr(old_digest));
+  EXPECT_THAT(read_file(home_.job_folder(second) / "plan.toml"), HasSubstr(new_digest));
+}
+
+TEST_F(Plugins, RemovedPluginIsGoneForTheNextJobOnly) {
+  put("grader.py", scorer_of_version("old"));
+  const int64_t first = drop("first", {.scorer = "grader"});
+  home_.await_event(first, "progress");
+  fs::remove(home_.root() / "plugins/grader.py");
+  home_.find_after_events("the list without it", [&]() -> std::optional<bool> {
+    for (const Json& row : home_.rftctl({"plugins", "ls"}).json)
+      if (row.at("name") == "grader") return std::nullopt;
+    return true;
+  });
+  const Json second = home_.wait(drop("second", {.scorer = "grader"}));
+  EXPECT_EQ(second["state"], "rejected");
+  EXPECT_THAT(second["reason"].get<std::string>(), HasSubstr("there is no scorer \"grader\""));
+  EXPECT_EQ(home_.wait(first)["state"], "succeeded");
+}
+
+TEST_F(Plugins, UnfitFileIsListedWithTheReason) {
+  fs::copy(fs::path(RFT_HOSTILE_DIR) / "newer_major.so", home_.root() / "plugins/newer_major.so");
+  const Json row =
+      home_.await_plugin("newer_major.so", [](const Json& found) { return found["state"] == "refused"; });
+  EXPECT_THAT(row["reason"].get<std::string>(), HasSubstr("ABI"));
+}
+
+TEST_F(Plugins, ShippedScorerTrainsAJob) {
+  EXPECT_EQ(home_.wait(drop("words", {.scorer = "exact_match"}))["state"], "succeeded");
+}
+
+struct Deed {
+  const char* name;
+  SmallJob job;
+  std::vector<std::string> error;  // parts of it
+};
+void PrintTo(const Deed& deed, std::ostream* out) { *out << deed.name; }
+
+SmallJob python(const std::string& text) { return {.scorer_text = text}; }
+SmallJob shared_object(const std::string& deed) {
+  return {.scorer = "hostile", .scorer_options = "{ when = \"score\", do = \"" + deed + "\" }"};
+}
+
+class Hostile : public Plugins, public ::testing::WithParamInterface<Deed> {};
+
+TEST_P(Hostile, ScorerFailsItsJobInItsOwnWordsAndNobodyElse) {
+  fs::copy(fs::path(RFT_HOSTILE_DIR) / "hostile.so", home_.root() / "plugins/hostile.so");
+  home_.await_plugin("hostile.so", [](const Json& row) { return row["state"] == "ready"; });
+  const int64_t neighbour = drop("neighbour", {.epochs = 1});
+  const int64_t hostile = drop("hostile-job", GetParam().job);
+  const Json failed = home_.wait(hostile);
+  EXPECT_EQ(failed["state"], "failed") << failed.dump();
+  EXPECT_EQ(failed["code"], "plugin");
+  EXPECT_EQ(failed["attempt"], 1) << "the job's own mistake is not tried again";
+  for (const std::string& part : GetParam().error)
+    EXPECT_THAT(failed["reason"].get<std::string>(), HasSubstr(part));
+  EXPECT_EQ(home_.wait(neighbour)["state"], "succeeded");
+  EXPECT_FALSE(home_.rftd().wait(0)) << "the daemon has ended";
+}
+
+const Deed kDeeds[] = {
+    {"CrashingPython",
+     python("import os, signal\ndef score(episodes):\n    os.kill(os.getpid(), signal.SIGSEGV)\n"),
+     {"scorer.py", "signal 11"}},
+    {"ThrowingPython",
+     python("def score(episodes):\n    raise ValueError('no such label')\n"),
+     {"scorer.py", "no such label"}},
+    {"UnparsablePython", python("def score(episodes:\n"), {"scorer.py", "SyntaxError"}},
+    {"CrashingSharedObject", shared_object("segv"), {"hostile", "signal 11"}},
+    {"AbortingSharedObject", shared_object("abort"), {"hostile", "signal 6"}},
+    {"ExitingSharedObject", shared_object("exit"), {"hostile", "code 3"}},
+    {"ThrowingSharedObject", shared_object("throw"), {"hostile", "the deed was to throw"}},
+    {"NotANumber", shared_object("nan"), {"hostile", "nan"}},
+    {"UnwrittenScore", shared_object("leave_unwritten"), {"hostile", "unwritten"}},
+};
+INSTANTIATE_TEST_SUITE_P(By, Hostile, ::testing::ValuesIn(kDeeds),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace rft::integration
