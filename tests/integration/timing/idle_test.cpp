@@ -1,4 +1,7 @@
 // What rftd and its clients cost while nothing happens, and how soon it answers.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "integration/daemon_home.h"
 #include "integration/small_job.h"
 
@@ -64,12 +67,18 @@ TEST(WatchWithoutATerminal, TakesNoProcessorWhileNothingHappens) {
   home.start();
   const int64_t job = home.rftctl({"submit", write_small_job(home.staging("words")).string()}).json["id"];
   ASSERT_EQ(home.rftctl({"pause", std::to_string(job)}).exit_code, 0);
-  const Subprocess watch({.argv = {std::string(RFT_BIN_DIR) + "/rftctl", "watch", std::to_string(job),
-                                   "--home", home.root().string()},
-                          .stderr_file = home.staging("watch")});
-  EXPECT_EQ(home.rftctl({"wait", std::to_string(job), "--timeout", "1"}).exit_code, cli::kTimedOut);
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd output(ends[0]);
+  UniqueFd input(ends[1]);
+  ProcessOptions options;
+  options.argv = {std::string(RFT_BIN_DIR) + "/rftctl", "watch", std::to_string(job), "--home", home.root()};
+  options.descriptors = {{input.get(), 1}};
+  const Subprocess watch(options);
+  input.reset();
+  char first;
+  ASSERT_EQ(::read(output.get(), &first, 1), 1) << "it says where the job stands, and then waits";
   const int64_t before = ticks_of(watch.pid());
-  EXPECT_GT(before, 0) << "it has started";
   EXPECT_EQ(home.rftctl({"wait", std::to_string(job), "--timeout", "2"}).exit_code, cli::kTimedOut);
   EXPECT_LE(ticks_of(watch.pid()) - before, 2);
 }
