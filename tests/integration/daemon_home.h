@@ -81,6 +81,7 @@ class DaemonHome {
     options.argv = {std::string(RFT_BIN_DIR) + "/rftd", "--home", root_.string()};
     options.environment = {{"NOTIFY_SOCKET", notify_socket_.string()}};
     options.stderr_file = log_;
+    options.dies_with_parent = true;  // also of a test that is killed for its slowness
     return options;
   }
   // Returns once it says that it is ready.
