@@ -202,9 +202,17 @@ TEST_F(Home, IsFoundByNumberAndByUniqueName) {
   ASSERT_TRUE(run_until_state(first, State::succeeded));
   drop(make_folder("twin"));
   ASSERT_TRUE(run_until([&] { return jobs_->list({.name = "twin"}).size() == 2; }));
-  EXPECT_THROW(jobs_->get("twin"), Error);
-  EXPECT_THROW(jobs_->get("nobody"), Error);
-  EXPECT_THROW(jobs_->get("99999"), Error);
+  const auto code_of = [&](const std::string& job) {
+    try {
+      jobs_->get(job);
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return ErrorCode::internal;
+  };
+  EXPECT_EQ(code_of("twin"), ErrorCode::conflict);
+  EXPECT_EQ(code_of("nobody"), ErrorCode::not_found);
+  EXPECT_EQ(code_of("99999"), ErrorCode::not_found);
 }
 
 TEST_F(Home, LetsOneJobRunOnTheMachineAndSaysWhyTheOthersWait) {
