@@ -148,8 +148,12 @@ Why Jobs::why(const std::string& job) const {
         fmt::format("{} of at most {} attempts have failed", view.num_failures, view.max_attempts));
   if (!view.next_attempt_at.empty())
     why.details.push_back("the next attempt starts at " + view.next_attempt_at);
-  if (const auto live = part.ledger.live().find(id); live != part.ledger.live().end())
+  if (const auto live = part.ledger.live().find(id); live != part.ledger.live().end()) {
+    if (live->second->resume_iteration > 0)
+      why.details.push_back(
+          fmt::format("its last resume point is after iteration {}", live->second->resume_iteration));
     for (const auto& warning : live->second->warnings) why.details.push_back("warning: " + warning);
+  }
   for (const auto& entry : part.ledger.store().history(id))
     why.details.push_back(fmt::format("{} {}{}{}", time_text(entry.at), to_string(entry.state),
                                       entry.reason.empty() ? "" : ": ", entry.reason));
@@ -221,8 +225,9 @@ std::vector<JobView> Jobs::list(const JobFilter& filter) const {
   return views;
 }
 
-void Jobs::submit(const fs::path& folder, const std::string& mutation_id, Done done) {
+void Jobs::submit(const fs::path& given, const std::string& mutation_id, Done done) {
   auto& part = *implementation_;
+  const fs::path folder = given.has_filename() ? given : given.parent_path();  // "x/" names x
   if (!mutation_id.empty())
     if (const auto known = part.ledger.store().job_of_mutation(mutation_id))
       return part.ledger.when(*known, is_kept, done);
@@ -233,7 +238,7 @@ void Jobs::submit(const fs::path& folder, const std::string& mutation_id, Done d
   if (!info->is_folder)
     throw Error(ErrorCode::invalid_argument,
                 folder.string() + " is not a folder; give the one that holds job.toml", "folder");
-  if (folder.filename().empty() || fs::equivalent(folder.parent_path(), part.home.incoming()))
+  if (fs::equivalent(folder.parent_path(), part.home.incoming()))
     throw Error(ErrorCode::conflict, folder.string() + " is in incoming/ already and is taken from there",
                 "folder");
   part.ledger.when(part.lifecycle.submit({folder, *info}, mutation_id), is_kept, done);

@@ -184,6 +184,15 @@ TEST_F(Home, SubmitsACopyAndLeavesTheFolder) {
   EXPECT_TRUE(fs::exists(folder / "job.toml"));
 }
 
+TEST_F(Home, SubmitsAFolderThatIsNamedWithASlashAndNoneOfIncoming) {
+  const fs::path folder = make_folder("mine");
+  const auto answer = answer_to([&](Jobs::Done done) { jobs_->submit(folder / "", "", done); });
+  EXPECT_EQ(answer.job.name, "mine");
+  write_text(root_ / "incoming/.tmp-x/job.toml", kJobToml);
+  EXPECT_THROW(jobs_->submit(root_ / "incoming/.tmp-x", "", [](const Jobs::Answer&) {}), Error);
+  EXPECT_THROW(jobs_->submit(temp_ / "nowhere", "", [](const Jobs::Answer&) {}), Error);
+}
+
 TEST_F(Home, DoesAMutationOnceAlsoAcrossARestart) {
   const fs::path folder = make_folder("mine");
   const auto first = answer_to([&](Jobs::Done done) { jobs_->submit(folder, "m-1", done); });

@@ -180,6 +180,27 @@ TEST_F(StoreFile, LosesNothingThatWasAcknowledgedWhenKilled) {
   for (const int64_t acknowledged : told) EXPECT_TRUE(store_->find(acknowledged)) << acknowledged;
 }
 
+// Fixtures of past versions: what they wrote is read for ever.
+TEST(StoreOfAPastVersion, IsReadWhole) {
+  const TempDir folder;
+  {
+    SQLite::Database past((folder / "state.db").string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    past.exec(read_file(std::filesystem::path(RFT_TEST_DATA_DIR) / "state-v1.sql"));
+  }
+  Store store(folder / "state.db");
+  std::vector<std::string> states;
+  for (const auto& job : store.list({}, "", 0)) states.emplace_back(to_string(state_of(job.status)));
+  EXPECT_THAT(states, ElementsAre("cancelled", "queued", "failed", "rejected", "checking", "running",
+                                  "paused", "retrying", "succeeded"));
+  EXPECT_EQ(store.unfinished().size(), 5U);
+  EXPECT_EQ(std::get<Running>(store.find(4)->status).request, Request::pause);
+  EXPECT_EQ(store.find(1)->validation["base/validation"]["value"], 0.5);
+  EXPECT_EQ(store.history(1).size(), 1U);
+  std::vector<Job> more = {checked("more")};
+  store.add(more);
+  EXPECT_EQ(more.front().id, 10);
+}
+
 std::string refusal(const std::filesystem::path& file) {
   try {
     Store store(file);
