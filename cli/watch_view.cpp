@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/exit_code.h"
 #include "cli/job_text.h"
 
 namespace rft::cli {
@@ -105,7 +106,7 @@ std::vector<std::string> WatchView::job_changed(const Json& job) {
   for (const auto& [stage, message] : validation.items())
     if (text_of(message, "split") == "validation")
       validations_[whole_of(message, "iteration")] = number_of(message, "value");
-  if (same) return {};
+  if (same || is_finished(text_of(job, "state"))) return {};  // the end has a line of its own
   return {headline(style_, job_)};
 }
 

@@ -14,16 +14,19 @@ struct MetricsOptions {
 };
 
 // What is shown unless names are given; a row shows those that it has.
-const std::vector<std::string> kUsual = {
-    "rollout/score_mean", "objective/kl_to_reference",       "policy/entropy", "policy/clip_fraction",
-    "loss/value",         "throughput/rollout_tokens_per_s", "time/update_s"};
+const std::vector<std::string> kUsual = {"rollout/score_mean",        "rollout/completion_length",
+                                         "objective/kl_to_reference", "policy/entropy",
+                                         "policy/clip_fraction",      "loss/value"};
+
+// Four digits of what is small, whole numbers of what is large.
+std::string figure(double value) { return number(value, std::abs(value) < 100 ? 4 : 1); }
 
 // Figures of a validation stand in rows of their own: one line for them.
 std::string other_line(const Json& row) {
   std::string line;
   for (const auto& [name, value] : row.items())
     if (value.is_number() && name.find('/') != std::string::npos)
-      line += "  " + name + " " + number(value.get<double>(), 4);
+      line += "  " + name + " " + figure(value.get<double>());
   return line;
 }
 
@@ -43,7 +46,7 @@ int print_chart(const MetricsOptions& options, Session& session) {
                                           "\" yet; the names that it has are in: rftctl metrics " +
                                           paging.job + " --json");
   const auto width = static_cast<size_t>(std::max(20, session.out.style().width - 12));
-  session.out.line(options.chart + ", by iteration (now " + number(values.back(), 4) + ")");
+  session.out.line(options.chart + ", by iteration (now " + figure(values.back()) + ")");
   for (const std::string& line : chart(values, width, 10)) session.out.line(line);
   return kOk;
 }
@@ -64,7 +67,7 @@ int print_rows(const MetricsOptions& options, Session& session) {
       std::string head = "iteration",
                   line = std::string(9 - std::min<size_t>(9, iteration.size()), ' ') + iteration;
       for (const std::string& name : names) {
-        const std::string value = number(number_of(row, name.c_str()), 4);
+        const std::string value = figure(number_of(row, name.c_str()));
         head += "  " + name;
         line += "  " + std::string(name.size() - std::min(name.size(), value.size()), ' ') + value;
       }

@@ -20,7 +20,10 @@ std::string Args::text(const char* name) const {
 std::string Args::text_or(const char* name, const std::string& otherwise) const {
   if (!has(name)) return otherwise;
   if (!args_[name].is_string()) wrong(name, "a string");
-  return args_[name].get<std::string>();
+  auto text = args_[name].get<std::string>();
+  // As a path it would name another file than the one that is shown.
+  if (text.find('\0') != std::string::npos) wrong(name, "a string without a zero byte");
+  return text;
 }
 
 bool Args::flag(const char* name) const {

@@ -88,7 +88,7 @@ Page read_page(const std::filesystem::path& file, uint64_t offset, int64_t max_l
 Page read_tail(const std::filesystem::path& path, int64_t lines) {
   const OpenFile file(path);
   const uint64_t begin = file.size > kPageBytes ? file.size - kPageBytes : 0;
-  Page page = page_of(file, begin, kMaxPageLines);
+  Page page = page_of(file, begin, std::numeric_limits<int64_t>::max());
   // The first line is cut where the page does not begin at the file's start.
   size_t surplus = begin > 0 && !page.lines.empty() ? 1 : 0;
   const auto wanted = static_cast<size_t>(std::min(lines, kMaxPageLines));

@@ -7,7 +7,7 @@ namespace rft::control {
 namespace {
 
 constexpr int kMaxQueuedRequests = 1000;  // of each client, before its sends wait
-constexpr int kMaxQueuedReplies = 64;     // for a client that does not read them; more are dropped
+constexpr int kMaxQueuedReplies = 1000;   // for a client that does not read them; more are dropped
 constexpr size_t kMaxFlights = 1000;
 constexpr size_t kMaxClientsOfAFlight = 16;
 constexpr size_t kMaxFrames = 3;  // identity, the empty delimiter of a REQ client, body

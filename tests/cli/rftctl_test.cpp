@@ -1,0 +1,113 @@
+// The program itself, as a shell runs it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "cli/command_table.h"
+#include "cli/program.h"
+#include "support/temp_dir.h"
+#include "support/write_text.h"
+
+namespace rft::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+ProgramResult rftctl(const std::vector<std::string>& arguments) {
+  return run_program(std::filesystem::path(RFT_BIN_DIR) / "rftctl", arguments);
+}
+
+TEST(Rftctl, EveryCommandHasHelpWithAnExampleAndTheExitCodes) {
+  EXPECT_TRUE(std::ranges::is_sorted(command_table(), {}, &Command::name));
+  for (const Command& command : command_table()) {
+    const ProgramResult help = rftctl({std::string(command.name), "--help"});
+    EXPECT_EQ(help.exit_code, kOk) << command.name;
+    EXPECT_THAT(help.output, HasSubstr("Example: rftctl " +
+                                       (command.name == "completion" ? "" : std::string(command.name))))
+        << command.name;
+    EXPECT_THAT(help.output,
+                HasSubstr("Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 daemon unreachable"));
+    EXPECT_THAT(rftctl({"--help"}).output, HasSubstr("  " + std::string(command.name) + " "));
+  }
+}
+
+TEST(Rftctl, AMistypedCommandOrOptionIsUsageAndNamesTheNearest) {
+  const ProgramResult command = rftctl({"sumbit", "x"});
+  EXPECT_EQ(command.exit_code, kUsage);
+  EXPECT_THAT(command.errors, HasSubstr("did you mean \"submit\"?"));
+  const ProgramResult option = rftctl({"ls", "--jsno"});
+  EXPECT_EQ(option.exit_code, kUsage);
+  EXPECT_THAT(option.errors, HasSubstr("did you mean \"--json\"?"));
+  EXPECT_EQ(rftctl({}).exit_code, kUsage);
+  EXPECT_EQ(rftctl({"show"}).exit_code, kUsage);
+  EXPECT_EQ(rftctl({"ls", "--state", "runing"}).exit_code, kUsage);
+}
+
+TEST(Rftctl, WithoutADaemonItEndsWithFourAndTheMend) {
+  const TempDir home;
+  const ProgramResult result = rftctl({"ls", "--home", home.path().string()});
+  EXPECT_EQ(result.exit_code, kUnreachable);
+  EXPECT_THAT(result.output, IsEmpty());
+  EXPECT_THAT(result.errors, HasSubstr("rftd --home " + home.path().string()));
+}
+
+TEST(Rftctl, WithJsonAnErrorIsJsonAloneOnStandardOutput) {
+  const TempDir home;
+  const ProgramResult unreachable = rftctl({"ls", "--json", "--home", home.path().string()});
+  EXPECT_EQ(parse_json(unreachable.output, "output")["error"]["code"], "unavailable");
+  const ProgramResult usage = rftctl({"show", "--json"});
+  EXPECT_EQ(parse_json(usage.output, "output")["error"]["code"], "invalid_argument");
+}
+
+TEST(Rftctl, FineTunesNeedsAModelAndFindsTheOldNamesOfItsFlags) {
+  const TempDir home;
+  const std::vector<std::string> flags = {
+      "fine-tunes",     "create",     "-t",     "t.jsonl",           "-v",
+      "v.jsonl",        "--n_epochs", "4",      "--learning-rate",   "5e-5",
+      "--reward-model", "scorer.py",  "--home", home.path().string()};
+  const ProgramResult none = rftctl(flags);
+  EXPECT_EQ(none.exit_code, kUsage);
+  EXPECT_THAT(none.errors, HasSubstr("--model"));
+  auto with_model = flags;
+  with_model.insert(with_model.end(), {"--model", "tiny"});
+  EXPECT_EQ(rftctl(with_model).exit_code, kUnreachable);
+}
+
+TEST(Rftctl, DoctorFindsWhatIsMissingAndExitsWithOne) {
+  const TempDir home;
+  const ProgramResult result = rftctl({"doctor", "--json", "--home", home.path().string()});
+  EXPECT_EQ(result.exit_code, kFailed);
+  const Json findings = parse_json(result.output, "output");
+  const auto daemon =
+      std::ranges::find_if(findings, [](const Json& finding) { return finding["name"] == "daemon"; });
+  ASSERT_NE(daemon, findings.end());
+  EXPECT_EQ((*daemon)["verdict"], "failed");
+  EXPECT_EQ((*daemon)["mend"], "rftd --home " + home.path().string());
+}
+
+TEST(Rftctl, CompletionsKnowEveryCommandAndOption) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const ProgramResult result = rftctl({"completion", shell});
+    EXPECT_EQ(result.exit_code, kOk);
+    for (const Command& command : command_table())
+      EXPECT_THAT(result.output, HasSubstr(std::string(command.name)));
+    EXPECT_THAT(result.output, HasSubstr("reward-model"));
+  }
+  EXPECT_EQ(rftctl({"completion", "tcsh"}).exit_code, kUsage);
+}
+
+TEST(Rftctl, BashCompletesCommandsAndTheirOptions) {
+  const auto complete = [](const std::string& words) {
+    const std::string script = "source <(" RFT_BIN_DIR "/rftctl completion bash); COMP_WORDS=(" + words +
+                               "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _rftctl; echo \"${COMPREPLY[@]}\"";
+    return run_program("/bin/bash", {"-c", script}).output;
+  };
+  EXPECT_EQ(complete("rftctl sub"), "submit\n");
+  EXPECT_EQ(complete("rftctl models n"), "new\n");
+  EXPECT_EQ(complete("rftctl fine-tunes create --rew"), "--reward-model --reward_model\n");
+  EXPECT_EQ(complete("rftctl show --pl"), "--plan\n");
+}
+
+}  // namespace
+}  // namespace rft::cli

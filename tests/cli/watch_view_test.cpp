@@ -1,0 +1,94 @@
+#include "cli/watch_view.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace rft::cli {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Kind = JobUpdate::Kind;
+
+const Style kPlain;
+
+Json job_in(const std::string& state) {
+  return {{"id", 17}, {"name", "fraud"}, {"state", state}, {"attempt", 1}};
+}
+
+JobUpdate event(const std::string& topic, const Json& data) { return {Kind::event, topic, data}; }
+
+Json metrics(int64_t iteration, double score) {
+  return {{"iteration", iteration}, {"epoch", 1}, {"values", {{"rollout/score_mean", score}}}};
+}
+
+Json validation(const std::string& stage, int64_t iteration, double value, bool best) {
+  return {{"stage", stage},       {"split", "validation"}, {"iteration", iteration},
+          {"metric", "f1_macro"}, {"value", value},        {"best", best}};
+}
+
+TEST(WatchView, WritesALineForEachThingThatHappens) {
+  WatchView view(kPlain);
+  EXPECT_THAT(view.update({Kind::snapshot, "", job_in("queued")}), ElementsAre("job 17 fraud: queued"));
+  EXPECT_THAT(view.update(event("status", job_in("running"))), ElementsAre("job 17 fraud: running"));
+  EXPECT_THAT(view.update(event("status", job_in("running"))), IsEmpty());
+  EXPECT_THAT(view.update(event("progress", {{"phase", "rollout"}, {"num_iterations", 40}})), IsEmpty());
+  EXPECT_THAT(view.update(event("metrics", metrics(3, 0.5))), ElementsAre("iteration 3/40  score 0.500"));
+  EXPECT_THAT(view.update(event("validation", validation("epoch", 3, 0.75, true))),
+              ElementsAre("validation (epoch): f1_macro 0.7500, the best so far"));
+  EXPECT_THAT(view.update(event("log", {{"level", "info"}, {"message", "hello"}})), IsEmpty());
+  EXPECT_THAT(view.update(event("log", {{"level", "warning"}, {"message", "bad\nnews"}})),
+              ElementsAre("warning: bad\\nnews"));
+}
+
+TEST(WatchView, SaysOnceThatTheDaemonHasGoneAndThatItIsBack) {
+  WatchView view(kPlain);
+  view.update({Kind::snapshot, "", job_in("running")});
+  EXPECT_THAT(view.update({Kind::lost, "", nullptr}), ElementsAre(HasSubstr("waiting for it to come back")));
+  EXPECT_THAT(view.picture(), Contains(HasSubstr("the daemon has gone")));
+  EXPECT_THAT(view.update({Kind::lost, "", nullptr}), IsEmpty());
+  EXPECT_THAT(view.update({Kind::snapshot, "", job_in("running")}), ElementsAre("the daemon is back"));
+}
+
+TEST(WatchView, PictureShowsPhaseRateRemainingTimeScoresAndValidation) {
+  WatchView view(kPlain);
+  view.add_history(
+      Json::parse(R"([{"iteration":1,"rollout/score_mean":0.1},{"iteration":1,"validation/f1":0.3}])"));
+  Json job = job_in("running");
+  job["validation"] = {{"base/validation", validation("base", 0, 0.29, false)}};
+  view.update({Kind::snapshot, "", job});
+  view.update(event("metrics", metrics(2, 0.6)));
+  view.update(event("validation", validation("epoch", 2, 0.875, true)));
+  view.update(event("progress", {{"phase", "rollout"},
+                                 {"done", 64},
+                                 {"total", 128},
+                                 {"unit", "episodes"},
+                                 {"elapsed_s", 2.0},
+                                 {"iteration", 3},
+                                 {"num_iterations", 4},
+                                 {"epoch", 2},
+                                 {"num_epochs", 2},
+                                 {"eta_s", 250}}));
+  const auto lines = view.picture();
+  EXPECT_THAT(lines, Contains(HasSubstr("3/4, epoch 2/2, 4m10s left")));
+  EXPECT_THAT(lines, Contains(HasSubstr("64/128 episodes, 32/s")));
+  EXPECT_THAT(lines, Contains(HasSubstr("by iteration (now 0.600)")));
+  EXPECT_THAT(lines, Contains(HasSubstr("   0.600 ┤")));
+  EXPECT_THAT(lines,
+              Contains("validation f1_macro: base 0.290, last epoch 0.875, best 0.875 (iteration 2)  ▁█"));
+}
+
+TEST(WatchView, OddEventsAreSurvived) {
+  WatchView view(kPlain);
+  view.update({Kind::snapshot, "", Json::parse(R"({"id":"x","state":7,"validation":[],"progress":3})")});
+  view.update(event("metrics", {{"omitted_bytes", 99999}}));
+  view.update(event("validation", nullptr));
+  view.update(event("progress", {{"done", "many"}, {"total", 0}}));
+  view.update(event("from_the_future", {{"a", 1}}));
+  EXPECT_FALSE(view.picture().empty());
+}
+
+}  // namespace
+}  // namespace rft::cli
