@@ -79,6 +79,7 @@ std::vector<std::string> WatchView::update(const JobUpdate& update) {
     if (!values.contains("rollout/score_mean")) return {};  // of a validation, which has an event of its own
     return {metrics_line(iteration, whole_of(part_of(job_, "progress"), "num_iterations"), values)};
   } else if (update.topic == "validation") {
+    if (!job_["validation"].is_object()) job_["validation"] = Json::object();
     job_["validation"][text_of(event, "stage") + "/" + text_of(event, "split")] = event;
     if (event.value("best", Json(false)) == Json(true) && text_of(event, "split") == "validation")
       job_["validation"]["best"] = event;
