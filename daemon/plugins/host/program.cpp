@@ -19,7 +19,8 @@ namespace {
 
 constexpr size_t kMaxLineBytes = size_t{16} << 20;
 constexpr int kMaxReads = 16;
-constexpr int kExitWaitMs = 1000;
+constexpr int kEndWaitMs = 1000;   // for a program that was told to end
+constexpr int kExitWaitMs = 5000;  // between the end of its output and of itself, on a busy machine
 
 struct Pipe {
   UniqueFd read, write;
@@ -82,7 +83,7 @@ class Program : public Plugin {
   // Its end of the connection tells the program to end; it has as long as this process has.
   ~Program() override {
     input_.reset();
-    process_.wait(kExitWaitMs);
+    process_.wait(kEndWaitMs);
   }
 
   wire::Opened opened() const override { return {name_, "", has_summary_}; }
