@@ -40,6 +40,11 @@ int64_t whole_of(const Json& object, const char* name) {
   return std::isfinite(value) ? static_cast<int64_t>(value) : 0;
 }
 
+bool flag_of(const Json& object, const char* name) {
+  const auto found = object.is_object() ? object.find(name) : object.end();
+  return found != object.end() && *found == Json(true);
+}
+
 Json part_of(const Json& object, const char* name) {
   const auto found = object.is_object() ? object.find(name) : object.end();
   return found != object.end() && found->is_object() ? *found : Json::object();

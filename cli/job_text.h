@@ -19,6 +19,7 @@ int64_t job_id(Client& client, const std::string& job);
 std::string text_of(const Json& object, const char* name);
 double number_of(const Json& object, const char* name);  // NaN
 int64_t whole_of(const Json& object, const char* name);  // 0
+bool flag_of(const Json& object, const char* name);      // false
 Json part_of(const Json& object, const char* name);      // an empty object
 
 std::string headline(const Style& style, const Json& job);  // "job 17 fraud-triage: running"

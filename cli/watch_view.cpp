@@ -37,8 +37,7 @@ std::string metrics_line(int64_t iteration, int64_t num_iterations, const Json& 
 
 std::string validation_line(const Json& event) {
   return text_of(event, "split") + " (" + text_of(event, "stage") + "): " + text_of(event, "metric") + " " +
-         number(number_of(event, "value"), 4) +
-         (event.value("best", Json(false)) == Json(true) ? ", the best so far" : "");
+         number(number_of(event, "value"), 4) + (flag_of(event, "best") ? ", the best so far" : "");
 }
 
 }  // namespace
@@ -81,8 +80,7 @@ std::vector<std::string> WatchView::update(const JobUpdate& update) {
   } else if (update.topic == "validation") {
     if (!job_["validation"].is_object()) job_["validation"] = Json::object();
     job_["validation"][text_of(event, "stage") + "/" + text_of(event, "split")] = event;
-    if (event.value("best", Json(false)) == Json(true) && text_of(event, "split") == "validation")
-      job_["validation"]["best"] = event;
+    if (flag_of(event, "best") && text_of(event, "split") == "validation") job_["validation"]["best"] = event;
     if (text_of(event, "split") == "validation")
       validations_[whole_of(event, "iteration")] = number_of(event, "value");
     return {validation_line(event)};

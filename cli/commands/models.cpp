@@ -61,7 +61,7 @@ int list_models(Session& session) {
   Table table({"NAME", "ARCHITECTURE", "PARAMETERS", "DTYPE", "CHAT", "STATE"}, {2});
   for (const Json& model : result.at("models")) {
     const std::string problem = problem_of(model);
-    const bool chat = model.value("has_chat_template", Json(false)) == Json(true);
+    const bool chat = flag_of(model, "has_chat_template");
     table.add({text_of(model, "name"), text_of(model, "architecture"),
                parameters_text(number_of(model, "num_parameters")), text_of(model, "stored_dtype"),
                chat ? "yes" : "no",
