@@ -7,6 +7,8 @@ daemon:
 
 import json
 import pathlib
+import random
+import socket as sockets
 import subprocess
 import sys
 import tempfile
@@ -90,6 +92,9 @@ class ProtocolClient(unittest.TestCase):
         self.home.mkdir(mode=0o700)
         (self.home / "models").mkdir()
         (self.home / "models/tiny").symlink_to(MODEL)
+        self.start()
+
+    def start(self):
         ready, told = self.notification_socket()
         self.daemon = subprocess.Popen([BIN / "rftd", "--home", self.home], stderr=subprocess.DEVNULL,
                                        env={"PATH": "/usr/bin:/bin", "NOTIFY_SOCKET": told})
@@ -98,9 +103,9 @@ class ProtocolClient(unittest.TestCase):
         self.client = Client(self.home)
 
     def notification_socket(self):
-        import socket
         path = str(pathlib.Path(self.folder.name, "notify"))
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        pathlib.Path(path).unlink(missing_ok=True)
+        listener = sockets.socket(sockets.AF_UNIX, sockets.SOCK_DGRAM)
         listener.settimeout(60)
         listener.bind(path)
         return listener, path
@@ -162,6 +167,34 @@ class ProtocolClient(unittest.TestCase):
         again = self.client.ask("submit", {"folder": self.job_folder()}, request)["job"]["id"]
         self.assertEqual(first, again)
         self.assertEqual(len(self.client.ask("ls")["jobs"]), 1)
+
+    def test_a_mutation_is_done_once_also_across_a_killed_daemon(self):
+        request = uuid.uuid4().hex
+        first = self.client.ask("submit", {"folder": self.job_folder()}, request)["job"]["id"]
+        self.daemon.kill()
+        self.daemon.wait(10)
+        self.client.close()
+        self.start()
+        again = self.client.ask("submit", {"folder": self.job_folder()}, request)["job"]["id"]
+        self.assertEqual(first, again)
+        self.assertEqual(len(self.client.ask("ls")["jobs"]), 1)
+
+    def test_garbage_gets_an_error_each_time_and_changes_nothing(self):
+        seeded = random.Random(11)
+        for _ in range(500):
+            frames = [seeded.randbytes(seeded.randrange(200)) for _ in range(seeded.randrange(1, 5))]
+            self.client.control.send_multipart(frames)
+            self.assertFalse(json.loads(self.client.control.recv_multipart()[-1])["ok"])
+        self.assertEqual(self.client.ask("ls")["jobs"], [])
+        self.assertEqual(self.client.ask("ping")["pid"], self.daemon.pid)
+
+    def test_bytes_that_are_no_zeromq_do_no_harm(self):
+        for name in ("control.sock", "events.sock"):
+            for seed in range(20):
+                with sockets.socket(sockets.AF_UNIX) as raw:
+                    raw.connect(str(self.home / "run" / name))
+                    raw.sendall(random.Random(seed).randbytes(1000))
+        self.assertEqual(self.client.ask("ping")["pid"], self.daemon.pid)
 
     def test_errors_carry_the_codes_of_the_table(self):
         self.assertEqual(self.client.error("show", {"job": 99})["code"], "not_found")
