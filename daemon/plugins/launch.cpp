@@ -45,7 +45,7 @@ std::vector<std::pair<std::string, std::string>> plugin_environment() {
 
 // /tmp is an empty one of the plugin's own; what lies below the real one and is needed is shown in it.
 void show_below_tmp(std::vector<std::string>& argv, const HostOptions& options) {
-  std::set<fs::path> needed = {fs::canonical(options.host_program).parent_path().parent_path(),
+  std::set<fs::path> needed = {fs::weakly_canonical(options.host_program).parent_path().parent_path(),
                                options.plugin_path.parent_path(), options.work_dir};
   if (!options.python.empty()) needed.insert(options.python.parent_path().parent_path());
   for (const auto& path : needed)
@@ -71,7 +71,7 @@ Launch plan_launch(const HostOptions& options) {
   Launch launch;
   launch.in_namespaces = !options.trusted && available_isolation().namespaces;
   if (launch.in_namespaces) launch.argv = bubblewrap_argv(options);
-  launch.argv.insert(launch.argv.end(), {fs::canonical(options.host_program).string(), "serve"});
+  launch.argv.insert(launch.argv.end(), {fs::weakly_canonical(options.host_program).string(), "serve"});
   launch.environment = plugin_environment();
   return launch;
 }
