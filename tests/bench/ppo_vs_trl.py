@@ -7,7 +7,7 @@ Both sides stay up and take turns, an iteration each, so that a busy machine slo
 and is not counted. The ratio of the best iterations is the figure; the median of the rounds' ratios stands beside
 it.
 
-    tests/bench/ppo_vs_trl.py [--rounds 3] [--threads 2] [--dtype float32] [--alone]
+    tests/bench/ppo_vs_trl.py [--rounds 3] [--episodes 128] [--threads 2] [--dtype float32] [--alone]
 
 Needs the build (target `ppo_bench`); makes the peer's Python environment at the first run (make_env)."""
 
@@ -24,13 +24,13 @@ SHAPE_8M = dict(vocab_size=4096, hidden_size=256, intermediate_size=688, num_hid
                 num_key_value_heads=4, max_position_embeddings=512)
 
 
-def make_workload(scratch):
+def make_workload(scratch, episodes):
     noise = 1
     def draw(below):
         nonlocal noise
         noise = (noise * 6364136223846793005 + 1442695040888963407) % 2**64
         return (noise >> 33) % below
-    prompts = [[3 + draw(SHAPE_8M["vocab_size"] - 3) for _ in range(16 + draw(15))] for _ in range(128)]
+    prompts = [[3 + draw(SHAPE_8M["vocab_size"] - 3) for _ in range(16 + draw(15))] for _ in range(episodes)]
     return dict(shape=SHAPE_8M, prompts=prompts, max_new_tokens=64, num_ppo_epochs=4, minibatches=4, kl_coef=0.05,
                 learning_rate=3e-6, scratch=scratch)
 
@@ -63,6 +63,7 @@ class Side:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--episodes", type=int, default=128, help="a multiple of 4; fewer for a quick look")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of rftd's side")
     parser.add_argument("--alone", action="store_true", help="rftd's side without the peer")
@@ -70,7 +71,7 @@ def main():
     args = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as scratch:
-        workload = make_workload(scratch)
+        workload = make_workload(scratch, args.episodes)
         file = pathlib.Path(scratch, "workload.json")
         file.write_text(json.dumps(workload))
         tokens = len(workload["prompts"]) * workload["max_new_tokens"]
