@@ -127,7 +127,7 @@ const Deed kDeeds[] = {
     {"AbortingSharedObject", shared_object("abort"), {"hostile", "signal 6"}},
     {"ExitingSharedObject", shared_object("exit"), {"hostile", "code 3"}},
     {"ThrowingSharedObject", shared_object("throw"), {"hostile", "the deed was to throw"}},
-    {"NotANumber", shared_object("nan"), {"hostile", "nan"}},
+    {"NotANumber", shared_object("nan"), {"hostile", "NaN"}},
     {"UnwrittenScore", shared_object("leave_unwritten"), {"hostile", "unwritten"}},
 };
 INSTANTIATE_TEST_SUITE_P(By, Hostile, ::testing::ValuesIn(kDeeds),
