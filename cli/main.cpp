@@ -13,12 +13,15 @@ namespace {
 using namespace rft;
 using namespace rft::cli;
 
-// The first argument that is no option, where it should be the name of one of `commands`.
+// The first argument that is no option should be the name of one of `commands`.
 void refuse_unknown_command(const std::vector<std::string>& arguments,
                             const std::vector<std::string>& commands, const std::string& where) {
   for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--home") ++i;
-    if (i >= arguments.size() || arguments[i].starts_with("-")) continue;
+    if (arguments[i] == "--home") {
+      ++i;  // its value is no command
+      continue;
+    }
+    if (arguments[i].starts_with("-")) continue;
     if (std::ranges::find(commands, arguments[i]) == commands.end())
       throw Error(ErrorCode::invalid_argument, "unknown command \"" + arguments[i] + "\"" +
                                                    did_you_mean(arguments[i], commands) + " See: " + where +

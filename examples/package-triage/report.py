@@ -39,8 +39,9 @@ def main():
 
     print("\n  name                                wanted    before    after")
     before = {r["prompt"]: r["completion"] for r in tested["warmup"]}
-    changed = [r for r in final if before[r["prompt"]] != r["completion"]][:NUM_SAMPLES // 2]
-    for record in final[:NUM_SAMPLES // 2] + changed:
+    half = NUM_SAMPLES // 2
+    changed = [r for r in final[half:] if before[r["prompt"]] != r["completion"]]
+    for record in final[:half] + changed[:half]:
         name, wanted = record["record"]["input"], record["record"]["output"]
         print(f"  {name:<35} {wanted:<9} {before[record['prompt']]:<9} {record['completion']}")
 
