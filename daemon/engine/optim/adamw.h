@@ -38,6 +38,7 @@ class AdamW {
   Step step(double learning_rate);
   void drop_gradients();
 
+  const std::vector<at::Tensor>& parameters() const { return parameters_; }
   const AdamWState& state() const { return state_; }
   // Takes over a state of the same shapes (copied). Throws Error(invalid_argument) for any other.
   void restore(const AdamWState& state);

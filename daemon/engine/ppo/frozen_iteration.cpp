@@ -85,15 +85,16 @@ struct Statements {
 };
 
 Statements ask(const Decoder& decoder, const ValueHead* value_head, const FrozenIteration& iteration,
-               const PpoOptions& options, bool with_entropy, bool with_end_values) {
+               const PpoOptions& options, Ranks& ranks, bool with_entropy, bool with_end_values) {
   const int64_t length = iteration.episode_mask.size(1);
   const auto cells = [&iteration] { return at::zeros_like(iteration.episode_mask); };
   Statements result{cells(), cells(), cells(), at::zeros_like(iteration.scores)};
   std::vector<int64_t> all(iteration.sequences.size());
   std::iota(all.begin(), all.end(), int64_t{0});
+  const std::vector<int64_t> own = own_rows(iteration.sequences, all, ranks);
   const int64_t max_tokens = micro_batch_tokens(decoder.config(), options.micro_batch_tokens);
   const at::Device device = iteration.episode_mask.device();
-  for (const std::vector<int64_t>& rows : micro_batches(iteration.sequences, all, max_tokens)) {
+  for (const std::vector<int64_t>& rows : micro_batches(iteration.sequences, own, max_tokens)) {
     const TokenBatch batch =
         make_token_batch(iteration.sequences, rows, Targets::completion, with_end_values, device);
     const Evaluation said = evaluate(decoder, value_head, batch, options.temperature, with_entropy);
@@ -105,6 +106,9 @@ Statements ask(const Decoder& decoder, const ValueHead* value_head, const Frozen
       result.end_values.index_copy_(0, at::tensor(rows, at::kLong).to(device), said.end_values);
     }
   }
+  // Each row is one rank's and zero on the others, so the sum is what that rank said.
+  for (const at::Tensor& said : {result.log_probs, result.entropy, result.values, result.end_values})
+    ranks.sum(said);
   return result;
 }
 
@@ -112,7 +116,7 @@ Statements ask(const Decoder& decoder, const ValueHead* value_head, const Frozen
 
 FrozenIteration freeze_iteration(std::span<const Episode> episodes, const Decoder& policy,
                                  const Decoder* reference, const ValueHead* value_head,
-                                 const PpoOptions& options) {
+                                 const PpoOptions& options, Ranks& ranks) {
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < episodes.size(); ++i) check_episode(episodes[i], i, policy.config().vocab_size);
   FrozenIteration iteration = lay_out(episodes, options, policy.options().device);
@@ -123,12 +127,14 @@ FrozenIteration freeze_iteration(std::span<const Episode> episodes, const Decode
                     "missing_eos = \"mask\" leaves out those that were cut");
   }
   const bool bootstraps = options.missing_eos == MissingEos::bootstrap;
-  const Statements proximal = ask(policy, value_head, iteration, options, /*with_entropy=*/true, bootstraps);
+  const Statements proximal =
+      ask(policy, value_head, iteration, options, ranks, /*with_entropy=*/true, bootstraps);
   iteration.proximal_log_probs = proximal.log_probs;
   iteration.entropy = proximal.entropy;
   at::Tensor kl = at::zeros_like(proximal.log_probs);  // (N, T), of the reward
   if (reference != nullptr) {
-    iteration.reference_log_probs = ask(*reference, nullptr, iteration, options, false, false).log_probs;
+    iteration.reference_log_probs =
+        ask(*reference, nullptr, iteration, options, ranks, false, false).log_probs;
     if (!kl_is_loss(options.advantage_estimator)) {
       kl = kl_estimate(proximal.log_probs, iteration.reference_log_probs, options.kl_estimator);
     }

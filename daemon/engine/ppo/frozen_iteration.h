@@ -14,6 +14,7 @@
 #include "engine/ppo/options.h"
 #include "engine/ppo/token_batch.h"
 #include "engine/ppo/value_head.h"
+#include "engine/ranks.h"
 
 namespace rft::engine {
 
@@ -38,10 +39,11 @@ struct FrozenIteration {
 
 // Lays the episodes out, runs the policy and the reference (may be null) over them once, and estimates the
 // advantages. A group estimator leaves out the groups of a single episode, and MissingEos::mask the cut
-// episodes. Throws Error(invalid_argument) for a malformed episode and when none is left to learn from.
+// episodes. Ranks divide the passes through the models between them and end with the same iteration. Throws
+// Error(invalid_argument) for a malformed episode and when none is left to learn from.
 FrozenIteration freeze_iteration(std::span<const Episode> episodes, const Decoder& policy,
                                  const Decoder* reference, const ValueHead* value_head,
-                                 const PpoOptions& options);
+                                 const PpoOptions& options, Ranks& ranks = Ranks::alone());
 
 // What can be said of the iteration before its update: "objective/…", "value/…", "policy/entropy", ….
 std::map<std::string, double> iteration_metrics(const FrozenIteration& iteration, const PpoOptions& options);

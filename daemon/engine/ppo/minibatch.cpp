@@ -67,7 +67,7 @@ at::Tensor token_loss(const TokenConstants& at_tokens, const TokenLogProbs& now,
 
 MinibatchReport accumulate_minibatch(const Decoder& policy, const ValueHead* value_head,
                                      const FrozenIteration& frozen, const std::vector<int64_t>& minibatch,
-                                     const PpoOptions& options) {
+                                     const PpoOptions& options, Ranks& ranks) {
   const at::Tensor& mask = frozen.completion_mask;  // (N, T)
   const at::Device device = mask.device();
   const at::Tensor members = at::tensor(minibatch, at::kLong).to(device);
@@ -78,7 +78,8 @@ MinibatchReport accumulate_minibatch(const Decoder& policy, const ValueHead* val
   const auto zero = [device] { return at::zeros({}, at::TensorOptions(device).dtype(at::kDouble)); };
   Sums sums{zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()};
   const int64_t max_tokens = micro_batch_tokens(policy.config(), options.micro_batch_tokens);
-  for (const std::vector<int64_t>& rows : micro_batches(frozen.sequences, minibatch, max_tokens)) {
+  const std::vector<int64_t> own = own_rows(frozen.sequences, minibatch, ranks);
+  for (const std::vector<int64_t>& rows : micro_batches(frozen.sequences, own, max_tokens)) {
     const TokenBatch batch =
         make_token_batch(frozen.sequences, rows, Targets::completion, /*feed_ends=*/false, device);
     const at::Tensor places = batch.rows * mask.size(1) + batch.offsets;  // (M)
@@ -91,6 +92,10 @@ MinibatchReport accumulate_minibatch(const Decoder& policy, const ValueHead* val
         });
   }
 
+  for (const at::Tensor& sum : {sums.approx_kl, sums.ratio, sums.clipped, sums.policy_loss, sums.value_loss,
+                                sums.entropy, sums.kl_loss})
+    ranks.sum(sum);
+  ranks.maximum(sums.max_ratio_deviation);
   const auto number = [](const at::Tensor& x) { return x.item<double>(); };
   const double num_tokens = std::max(number(minibatch_mask.sum()), 1.0);
   return {.approx_kl = number(sums.approx_kl) / num_tokens,

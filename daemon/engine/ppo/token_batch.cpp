@@ -15,6 +15,14 @@ at::Tensor long_tensor(const std::vector<int64_t>& values, at::Device device) {
   return at::tensor(at::ArrayRef<int64_t>(values), at::kLong).to(device);
 }
 
+std::vector<int64_t> longest_first(std::span<const TokenSequence> sequences, std::span<const int64_t> rows) {
+  std::vector<int64_t> order(rows.begin(), rows.end());
+  std::stable_sort(order.begin(), order.end(), [&sequences](int64_t a, int64_t b) {
+    return sequences[a].length() > sequences[b].length();
+  });
+  return order;
+}
+
 }  // namespace
 
 TokenBatch make_token_batch(std::span<const TokenSequence> sequences, std::span<const int64_t> rows,
@@ -52,10 +60,7 @@ TokenBatch make_token_batch(std::span<const TokenSequence> sequences, std::span<
 
 std::vector<std::vector<int64_t>> micro_batches(std::span<const TokenSequence> sequences,
                                                 std::span<const int64_t> rows, int64_t max_tokens) {
-  std::vector<int64_t> order(rows.begin(), rows.end());
-  std::stable_sort(order.begin(), order.end(), [&sequences](int64_t a, int64_t b) {
-    return sequences[a].length() > sequences[b].length();
-  });
+  const std::vector<int64_t> order = longest_first(sequences, rows);
   std::vector<std::vector<int64_t>> batches;
   int64_t longest = 0;
   for (const int64_t row : order) {
@@ -70,6 +75,11 @@ std::vector<std::vector<int64_t>> micro_batches(std::span<const TokenSequence> s
     batches.back().push_back(row);
   }
   return batches;
+}
+
+std::vector<int64_t> own_rows(std::span<const TokenSequence> sequences, std::span<const int64_t> rows,
+                              const Ranks& ranks) {
+  return share_of(longest_first(sequences, rows), ranks);
 }
 
 }  // namespace rft::engine

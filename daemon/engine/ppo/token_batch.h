@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "engine/ranks.h"
+
 namespace rft::engine {
 
 // A view; the ids are the owner's and must outlive it.
@@ -40,5 +42,9 @@ TokenBatch make_token_batch(std::span<const TokenSequence> sequences, std::span<
 // longest first, so that what does not fit in memory fails at once; sequences of like length go together.
 std::vector<std::vector<int64_t>> micro_batches(std::span<const TokenSequence> sequences,
                                                 std::span<const int64_t> rows, int64_t max_tokens);
+
+// The rows that are this rank's: of rows of every length about as many as each other rank has.
+std::vector<int64_t> own_rows(std::span<const TokenSequence> sequences, std::span<const int64_t> rows,
+                              const Ranks& ranks);
 
 }  // namespace rft::engine

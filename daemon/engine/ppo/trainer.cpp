@@ -66,6 +66,7 @@ std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
 }  // namespace
 
 struct PpoTrainer::State {
+  Ranks& ranks;
   std::shared_ptr<Decoder> policy;
   std::shared_ptr<Decoder> reference;  // null until frozen
   PpoOptions options;                  // loss_normalisation resolved
@@ -75,7 +76,8 @@ struct PpoTrainer::State {
   AdamW optimiser;
   double learning_rate_scale = 1;
 
-  State(std::shared_ptr<Decoder> trained_policy, const PpoOptions& chosen, int64_t num_iterations);
+  State(std::shared_ptr<Decoder> trained_policy, const PpoOptions& chosen, int64_t num_iterations,
+        Ranks& all_ranks);
   const ValueHead* critic() const { return value_head ? &*value_head : nullptr; }
   double learning_rate(int64_t iteration) const {
     return options.learning_rate * learning_rate_scale * learning_rate_factor(schedule, iteration);
@@ -86,8 +88,9 @@ struct PpoTrainer::State {
 };
 
 PpoTrainer::State::State(std::shared_ptr<Decoder> trained_policy, const PpoOptions& chosen,
-                         int64_t num_iterations)
-    : policy(std::move(trained_policy)),
+                         int64_t num_iterations, Ranks& all_ranks)
+    : ranks(all_ranks),
+      policy(std::move(trained_policy)),
       options(chosen),
       schedule{chosen.schedule, num_iterations, chosen.warmup_iterations, chosen.min_learning_rate_ratio},
       value_head(has_critic(chosen.advantage_estimator)
@@ -121,7 +124,8 @@ void PpoTrainer::State::run_epochs(const FrozenIteration& frozen, int64_t iterat
     std::vector<int64_t> order = permutation(num_trained, options.seed, iteration, epoch);
     for (int64_t& place : order) place = frozen.trained[place];
     for (const std::vector<int64_t>& members : split(order, options.minibatches)) {
-      const MinibatchReport minibatch = accumulate_minibatch(*policy, critic(), frozen, members, options);
+      const MinibatchReport minibatch =
+          accumulate_minibatch(*policy, critic(), frozen, members, options, ranks);
       report_minibatch(minibatch, averages);
       if (seen++ == 0) {
         metrics["policy/first_ratio_deviation"] = minibatch.max_ratio_deviation;
@@ -134,6 +138,7 @@ void PpoTrainer::State::run_epochs(const FrozenIteration& frozen, int64_t iterat
         ++skipped_minibatches;
         optimiser.drop_gradients();
       } else {
+        ranks.sum_gradients(optimiser.parameters());
         const AdamW::Step step = optimiser.step(learning_rate(iteration));
         ++(step.skipped ? skipped_steps : steps);
         if (!step.skipped) averages.add("policy/grad_norm", step.grad_norm);
@@ -151,9 +156,10 @@ void PpoTrainer::State::run_epochs(const FrozenIteration& frozen, int64_t iterat
   metrics["policy/stopped_early"] = stopped ? 1 : 0;
 }
 
-PpoTrainer::PpoTrainer(std::shared_ptr<Decoder> policy, const PpoOptions& options, int64_t num_iterations) {
+PpoTrainer::PpoTrainer(std::shared_ptr<Decoder> policy, const PpoOptions& options, int64_t num_iterations,
+                       Ranks& ranks) {
   check_options(options);
-  state_ = std::make_unique<State>(std::move(policy), options, num_iterations);
+  state_ = std::make_unique<State>(std::move(policy), options, num_iterations, ranks);
 }
 
 PpoTrainer::~PpoTrainer() = default;
@@ -164,10 +170,11 @@ void PpoTrainer::scale_learning_rate(double factor) { state_->learning_rate_scal
 
 UpdateReport PpoTrainer::update(std::span<const Episode> episodes, int64_t iteration,
                                 ProgressSink& progress) {
-  const FrozenIteration frozen =
-      freeze_iteration(episodes, *state_->policy, state_->reference.get(), state_->critic(), state_->options);
+  const FrozenIteration frozen = freeze_iteration(episodes, *state_->policy, state_->reference.get(),
+                                                  state_->critic(), state_->options, state_->ranks);
   UpdateReport report{iteration_metrics(frozen, state_->options), kl_per_episode(frozen)};
   state_->run_epochs(frozen, iteration, progress, report.metrics);
+  state_->ranks.expect_same(state_->optimiser.parameters());
   return report;
 }
 

@@ -8,6 +8,10 @@
 // The trainer holds the policy, the frozen reference, the value head and the optimiser; it holds no random
 // generator: orders come from (seed, iteration, epoch). Not thread-safe; one update at a time. An update is
 // never interrupted half-way, so the state between updates is always whole.
+//
+// Of several ranks each has a trainer of its own and is given the same episodes: the passes through the
+// models are divided between them by rows, gradients and figures are added up, and all the rest is the same
+// on each.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +25,7 @@
 #include "engine/ppo/episode.h"
 #include "engine/ppo/options.h"
 #include "engine/progress_sink.h"
+#include "engine/ranks.h"
 
 namespace rft::engine {
 
@@ -35,9 +40,10 @@ struct UpdateReport {
 
 class PpoTrainer {
  public:
-  // Trains `policy` in place. `num_iterations` is the length of the learning-rate schedule. Throws
-  // Error(invalid_argument) for options that check_options refuses.
-  PpoTrainer(std::shared_ptr<Decoder> policy, const PpoOptions& options, int64_t num_iterations);
+  // Trains `policy` in place. `num_iterations` is the length of the learning-rate schedule. `ranks` outlives
+  // the trainer. Throws Error(invalid_argument) for options that check_options refuses.
+  PpoTrainer(std::shared_ptr<Decoder> policy, const PpoOptions& options, int64_t num_iterations,
+             Ranks& ranks = Ranks::alone());
   ~PpoTrainer();
 
   // Makes the reference a copy of the policy as it is now. Without one there is no KL penalty, and

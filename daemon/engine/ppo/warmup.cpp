@@ -52,6 +52,7 @@ std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
 }  // namespace
 
 struct Warmup::State {
+  Ranks& ranks;
   std::shared_ptr<Decoder> policy;
   std::vector<WarmupExample> examples;
   WarmupOptions options;
@@ -81,7 +82,7 @@ std::vector<int64_t> Warmup::State::next_batch() const {
   return {order.begin() + begin, order.begin() + std::min(begin + options.batch_size, size)};
 }
 
-// The gradient of the mean cross-entropy over the batch's weighted tokens; answers that mean.
+// The gradient of the mean cross-entropy over the batch's weighted tokens, and that mean.
 double Warmup::State::accumulate(const std::vector<int64_t>& rows) {
   double total_weight = 0;
   for (const int64_t row : rows) {
@@ -91,7 +92,8 @@ double Warmup::State::accumulate(const std::vector<int64_t>& rows) {
   const Targets targets = options.prompt_loss > 0 ? Targets::prompt_and_completion : Targets::completion;
   const int64_t max_tokens = micro_batch_tokens(policy->config(), options.micro_batch_tokens);
   double loss = 0;
-  for (const std::vector<int64_t>& micro_batch : micro_batches(sequences, rows, max_tokens)) {
+  for (const std::vector<int64_t>& micro_batch :
+       micro_batches(sequences, own_rows(sequences, rows, ranks), max_tokens)) {
     const TokenBatch batch =
         make_token_batch(sequences, micro_batch, targets, /*feed_ends=*/false, policy->options().device);
     const at::Tensor weights =  // (M)
@@ -104,16 +106,17 @@ double Warmup::State::accumulate(const std::vector<int64_t>& rows) {
           return chunk_loss;
         });
   }
-  return loss;
+  ranks.sum_gradients(optimiser.parameters());
+  return ranks.sum(loss);
 }
 
 Warmup::Warmup(std::shared_ptr<Decoder> policy, std::vector<WarmupExample> examples,
-               const WarmupOptions& options) {
+               const WarmupOptions& options, Ranks& ranks) {
   check(examples, options, policy->config().vocab_size);
   AdamW optimiser(tensors_of(policy->parameters()),
                   {.weight_decay = options.weight_decay, .max_grad_norm = options.max_grad_norm});
   state_ = std::make_unique<State>(
-      State{std::move(policy), std::move(examples), options, {}, std::move(optimiser)});
+      State{ranks, std::move(policy), std::move(examples), options, {}, std::move(optimiser)});
   for (const WarmupExample& example : state_->examples) {
     state_->sequences.push_back({example.prompt_ids, example.output_ids});
   }

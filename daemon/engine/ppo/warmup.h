@@ -1,5 +1,6 @@
 // A supervised start: cross-entropy on wanted outputs, before any reinforcement. Steps are taken one at a
-// time, so that whoever drives it can report, save and stop in between. Not thread-safe.
+// time, so that whoever drives it can report, save and stop in between. Of several ranks each takes its share
+// of a batch's rows, and all take the same step. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,8 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "engine/ranks.h"
 
 namespace rft::engine {
 
@@ -31,8 +34,10 @@ struct WarmupOptions {
 
 class Warmup {
  public:
-  // Throws Error(invalid_argument) for no examples, an empty prompt or output, or options out of range.
-  Warmup(std::shared_ptr<Decoder> policy, std::vector<WarmupExample> examples, const WarmupOptions& options);
+  // `ranks` outlives it. Throws Error(invalid_argument) for no examples, an empty prompt or output, or
+  // options out of range.
+  Warmup(std::shared_ptr<Decoder> policy, std::vector<WarmupExample> examples, const WarmupOptions& options,
+         Ranks& ranks = Ranks::alone());
   ~Warmup();
 
   int64_t num_steps() const;  // of the whole warm-up
