@@ -11,6 +11,9 @@ namespace {
 Range at_least(double min) { return {.min = min}; }
 Range above(double min) { return {.min = min, .min_excluded = true}; }
 Range between(double min, double max) { return {.min = min, .max = max}; }
+Range inside(double min, double max) {
+  return {.min = min, .max = max, .min_excluded = true, .max_excluded = true};
+}
 Range above_up_to(double min, double max) { return {.min = min, .max = max, .min_excluded = true}; }
 Range one_of(std::vector<std::string_view> choices) { return {.choices = std::move(choices)}; }
 
@@ -98,8 +101,8 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"training", "warmup_iterations", &training.warmup_iterations, at_least(0),
        "iterations over which the learning rate rises linearly at the start"},
       {"training", "weight_decay", &training.weight_decay, at_least(0), "weight decay of AdamW"},
-      {"training", "max_grad_norm", &training.max_grad_norm, above(0),
-       "the gradient is scaled down to this norm"},
+      {"training", "max_grad_norm", &training.max_grad_norm, at_least(0),
+       "the gradient is scaled down to this norm; 0: as it is"},
       {"training", "seed", &training.seed, at_least(0),
        "seed of every random choice; the same seed on the same machine gives the same model"},
 
@@ -108,23 +111,32 @@ std::vector<Key> job_keys(JobConfig& job) {
        "how scores become advantages; only `gae` trains a value head"},
       {"ppo", "num_ppo_epochs", &ppo.num_ppo_epochs, at_least(1), "passes over each iteration's episodes"},
       {"ppo", "minibatches", &ppo.minibatches, at_least(1), "optimiser steps in each of these passes"},
-      {"ppo", "clip_range", &ppo.clip_range, above_up_to(0, 1),
+      {"ppo", "clip_range", &ppo.clip_range, inside(0, 1),
        "how far the ratio may fall below 1, and rise above it, before it is clipped"},
       {"ppo", "clip_range_high", &ppo.clip_range_high, at_least(0),
        "how far the ratio may rise above 1; 0: the same as `clip_range`"},
       {"ppo", "dual_clip", &ppo.dual_clip, at_least(0),
        "bound of the objective for negative advantages, above 1 (3 as published); 0: off"},
-      {"ppo", "value_clip_range", &ppo.value_clip_range, above(0),
-       "how far a value may move from its old one before its loss is clipped"},
+      {"ppo", "value_clip_range", &ppo.value_clip_range, at_least(0),
+       "how far a value may move from its old one before its loss is clipped; 0: any way"},
       {"ppo", "value_coef", &ppo.value_coef, at_least(0), "weight of the value loss"},
       {"ppo", "entropy_coef", &ppo.entropy_coef, at_least(0), "weight of the entropy bonus"},
       {"ppo", "gamma", &ppo.gamma, between(0, 1), "discount per token"},
       {"ppo", "gae_lambda", &ppo.gae_lambda, between(0, 1), "λ of generalised advantage estimation"},
-      {"ppo", "kl_coef", &ppo.kl_coef, at_least(0),
-       "weight of the KL penalty to the reference, in the reward of every token"},
+      {"ppo", "kl_coef", &ppo.kl_coef, at_least(0), "weight of the KL penalty to the reference"},
       {"ppo", "kl_estimator", &ppo.kl_estimator, one_of({"k1", "k2", "k3"}),
        "estimator of that KL, with d = log π − log π_ref: d, d²/2, or e^−d − 1 + d. The expectation of k1 in "
-       "the reward has the reverse KL's gradient"},
+       "the reward has the reverse KL's gradient. As a loss, k2 has it on-policy, k3 is what GRPO published, "
+       "and k1 takes k2's gradient"},
+      {"ppo", "kl_placement", &ppo.kl_placement, one_of({"auto", "reward", "loss"}),
+       "where that penalty goes: into the reward of every token, or beside the policy's loss; `auto`: a loss "
+       "for `grpo`, `dr_grpo` and `reinforce++_baseline`, in the reward for the others"},
+      {"ppo", "adaptive_kl_target", &ppo.adaptive_kl_target, at_least(0),
+       "after each iteration `kl_coef` is multiplied by 1 + clip(KL/this − 1, ±0.2) · episodes/"
+       "`adaptive_kl_horizon`, the KL being objective/kl_to_reference: the mean per token, in nats; 0: it "
+       "stays"},
+      {"ppo", "adaptive_kl_horizon", &ppo.adaptive_kl_horizon, at_least(1),
+       "episodes over which `kl_coef` moves by its error, at most a fifth"},
       {"ppo", "target_kl", &ppo.target_kl, at_least(0),
        "an update ends early when approx_kl exceeds this; 0: never"},
       {"ppo", "missing_eos", &ppo.missing_eos, one_of({"score", "penalty", "mask", "bootstrap"}),
@@ -134,7 +146,12 @@ std::vector<Key> job_keys(JobConfig& job) {
        "taken from the score of a cut completion under `missing_eos = \"penalty\"`"},
       {"ppo", "loss_normalisation", &ppo.loss_normalisation,
        one_of({"auto", "token", "sequence", "constant"}),
-       "what the loss is averaged over; `auto` follows the estimator"},
+       "what the loss is averaged over: all tokens of the minibatch, each completion's and then the "
+       "completions, or `max_new_tokens` for each completion; `auto`: `sequence` for `grpo`, `constant` for "
+       "`dr_grpo`, `token` for the others"},
+      {"ppo", "importance_cap", &ppo.importance_cap, at_least(0),
+       "truncated importance sampling: a token's policy loss is multiplied by exp(log π_trainer − log "
+       "π_sampler), at most by this (≥ 1; 2 as usual), where sampler and trainer round differently; 0: off"},
 
       {"rollout", "prompts_per_iteration", &rollout.prompts_per_iteration, between(1, 1'000'000),
        "prompts in one iteration"},
@@ -217,6 +234,7 @@ class Checks {
     check_estimator();
     check_sizes();
     check_clipping();
+    check_kl();
     check_warmup();
   }
 
@@ -274,6 +292,17 @@ class Checks {
     if (job_.ppo.dual_clip != 0 && job_.ppo.dual_clip <= 1)
       fail("ppo", "dual_clip",
            fmt::format("= {} is not above 1; give 3 as published, or 0 for none", job_.ppo.dual_clip));
+  }
+
+  void check_kl() const {
+    if (job_.ppo.adaptive_kl_target > 0 && job_.ppo.kl_coef == 0)
+      fail("ppo", "adaptive_kl_target",
+           "multiplies kl_coef, which is 0 and would stay 0; set kl_coef to where it begins, such as 0.05");
+    if (job_.ppo.importance_cap != 0 && job_.ppo.importance_cap < 1)
+      fail("ppo", "importance_cap",
+           fmt::format("= {} is below 1, the weight where sampler and trainer agree; give 2 as usual, or 0 "
+                       "for none",
+                       job_.ppo.importance_cap));
   }
 
   void check_warmup() const {

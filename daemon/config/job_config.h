@@ -70,10 +70,14 @@ struct PpoConfig {
   double gae_lambda = 0.95;
   double kl_coef = 0.05;
   std::string kl_estimator = "k1";          // k1 | k2 | k3
+  std::string kl_placement = "auto";        // auto | reward | loss
+  double adaptive_kl_target = 0;            // per token, in nats; 0: kl_coef stays
+  double adaptive_kl_horizon = 10'000;      // in episodes
   double target_kl = 0;                     // early stop of an update; 0: off
   std::string missing_eos = "score";        // score | penalty | mask | bootstrap
   double eos_penalty = 1.0;                 // taken from the score of a cut episode under "penalty"
   std::string loss_normalisation = "auto";  // auto | token | sequence | constant
+  double importance_cap = 0;                // 0: off; 2 as usual
 };
 
 struct RolloutConfig {

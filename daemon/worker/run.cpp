@@ -33,10 +33,14 @@ engine::PpoOptions ppo_options_of(const config::JobConfig& config) {
   options.gae_lambda = ppo.gae_lambda;
   options.kl_coef = ppo.kl_coef;
   options.kl_estimator = engine::kl_estimator_from_string(ppo.kl_estimator);
+  options.kl_placement = engine::kl_placement_from_string(ppo.kl_placement);
+  options.adaptive_kl_target = ppo.adaptive_kl_target;
+  options.adaptive_kl_horizon = ppo.adaptive_kl_horizon;
   options.target_kl = ppo.target_kl;
   options.missing_eos = engine::missing_eos_from_string(ppo.missing_eos);
   options.eos_penalty = ppo.eos_penalty;
   options.loss_normalisation = engine::loss_normalisation_from_string(ppo.loss_normalisation);
+  options.importance_cap = ppo.importance_cap;
   options.temperature = config.rollout.temperature;
   options.max_new_tokens = config.rollout.max_new_tokens;
   options.learning_rate = training.learning_rate;

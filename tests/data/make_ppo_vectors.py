@@ -112,6 +112,20 @@ def kl_case(name):
     }
 
 
+def adaptive_kl_case(kl, target, num_episodes, horizon):
+    error = kl / target - 1
+    error = 0.2 if error > 0.2 else -0.2 if error < -0.2 else error
+    return {"kl_coef": 0.05, "kl": kl, "target": target, "num_episodes": num_episodes, "horizon": horizon,
+            "next": 0.05 * (1 + error * num_episodes / horizon)}
+
+
+def importance_case(cap):
+    proximal = log_probs(2.0)
+    rollout = f32(proximal + 0.8 * torch.randn(B, T))
+    weights = [[min(math.exp(proximal[b, t] - rollout[b, t]), cap) for t in range(T)] for b in range(B)]
+    return {"cap": cap, "proximal_log_probs": nested(proximal), "rollout_log_probs": nested(rollout), "weights": weights}
+
+
 # --- rewards, GAE, rewards to go ---------------------------------------------------------------------------
 
 
@@ -234,18 +248,19 @@ def estimators_case():
     plain = gae_of(rewards.tolist(), values.tolist(), bootstrap.tolist(), gamma, lam)
     returns = [[(plain[b][t] + values[b, t].item()) * MASK[b, t].item() for t in range(T)] for b in range(B)]
     to_go = gae_of(rewards.tolist(), [[0.0] * T] * B, [0.0] * B, gamma, 1.0)
-    s, sequence_rewards = scores.tolist(), [sum(row) for row in rewards.tolist()]
+    # Groups compare whole sequences: the score, and the KL penalty where it belongs to the reward.
+    sums = [sum(row) for row in rewards.tolist()]
     return {
-        "gamma": gamma, "lambda": lam, "rewards": nested(rewards), "scores": s, "groups": groups,
+        "gamma": gamma, "lambda": lam, "rewards": nested(rewards), "groups": groups,
         "values": nested(values), "bootstrap_values": nested(bootstrap),
         "returns": returns,
         "advantages": {
             "gae": whitened(plain),
-            "grpo": over_tokens(grouped(s, groups, NORMALISED)),
-            "dr_grpo": over_tokens(grouped(s, groups, CENTRED)),
-            "rloo": over_tokens(grouped(sequence_rewards, groups, LEAVE_ONE_OUT)),
+            "grpo": over_tokens(grouped(sums, groups, NORMALISED)),
+            "dr_grpo": over_tokens(grouped(sums, groups, CENTRED)),
+            "rloo": over_tokens(grouped(sums, groups, LEAVE_ONE_OUT)),
             "reinforce++": whitened(to_go),
-            "reinforce++_baseline": whitened(over_tokens(grouped(s, groups, CENTRED))),
+            "reinforce++_baseline": whitened(over_tokens(grouped(sums, groups, CENTRED))),
         },
     }
 
@@ -356,6 +371,9 @@ json.dump(
         "diagnostics": diagnostics_case(),
         "token_log_probs": [token_log_probs_case(1.0), token_log_probs_case(0.7)],
         "adamw": [adamw_case(0, 0), adamw_case(0.1, 1.0)],
+        "adaptive_kl": [adaptive_kl_case(0.03, 0.05, 128, 10000), adaptive_kl_case(0.055, 0.05, 128, 10000),
+                        adaptive_kl_case(5.0, 0.05, 128, 1000), adaptive_kl_case(-0.01, 0.05, 64, 64)],
+        "importance": [importance_case(2.0), importance_case(1.0)],
     },
     sys.stdout,
     separators=(",", ":"),

@@ -110,22 +110,22 @@ at::Tensor group_leave_one_out(const at::Tensor& scores, const at::Tensor& group
 Advantages estimate_advantages(const AdvantageInputs& inputs, AdvantageEstimator estimator, double gamma,
                                double lambda) {
   const at::Tensor& mask = inputs.completion_mask;
+  const auto sequence_rewards = [&inputs] { return inputs.rewards.sum(1); };  // (B)
   switch (estimator) {
     case AdvantageEstimator::gae: {
       const at::Tensor raw = gae(inputs.rewards, inputs.values, mask, inputs.bootstrap_values, gamma, lambda);
       return {whiten(raw, mask), raw + at::where(mask > 0, inputs.values, at::zeros_like(inputs.values))};
     }
     case AdvantageEstimator::grpo:
-      return {over_tokens(group_normalised(inputs.scores, inputs.groups), mask), {}};
+      return {over_tokens(group_normalised(sequence_rewards(), inputs.groups), mask), {}};
     case AdvantageEstimator::dr_grpo:
-      return {over_tokens(group_centred(inputs.scores, inputs.groups), mask), {}};
+      return {over_tokens(group_centred(sequence_rewards(), inputs.groups), mask), {}};
     case AdvantageEstimator::rloo:
-      // The whole sequence is one action: its reward, KL penalty included, against the others'.
-      return {over_tokens(group_leave_one_out(inputs.rewards.sum(1), inputs.groups), mask), {}};
+      return {over_tokens(group_leave_one_out(sequence_rewards(), inputs.groups), mask), {}};
     case AdvantageEstimator::reinforce_pp:
       return {whiten(rewards_to_go(inputs.rewards, mask, gamma), mask), {}};
     case AdvantageEstimator::reinforce_pp_baseline:
-      return {whiten(over_tokens(group_centred(inputs.scores, inputs.groups), mask), mask), {}};
+      return {whiten(over_tokens(group_centred(sequence_rewards(), inputs.groups), mask), mask), {}};
   }
   throw Error(ErrorCode::internal, "unknown advantage estimator");
 }

@@ -52,8 +52,7 @@ at::Tensor group_normalised(const at::Tensor& scores, const at::Tensor& groups);
 at::Tensor group_leave_one_out(const at::Tensor& scores, const at::Tensor& groups);  // (B), (B) -> (B)
 
 struct AdvantageInputs {
-  at::Tensor rewards;           // (B, T) with the KL penalty where it belongs to the reward
-  at::Tensor scores;            // (B) as paid
+  at::Tensor rewards;           // (B, T) the score once, and the KL penalty where it belongs to the reward
   at::Tensor completion_mask;   // (B, T)
   at::Tensor groups;            // (B) int64
   at::Tensor values;            // (B, T); undefined without a critic
@@ -66,7 +65,8 @@ struct Advantages {
       returns;  // (B, T) what the values should be, from before the whitening; undefined without a critic
 };
 
-// The one place where an estimator's name becomes its functions.
+// The one place where an estimator's name becomes its functions. Those that compare the samples of a prompt
+// take a sequence as one action: what is compared are the sums of its rewards.
 Advantages estimate_advantages(const AdvantageInputs& inputs, AdvantageEstimator estimator, double gamma,
                                double lambda);
 

@@ -13,6 +13,7 @@
 #include "engine/ppo/diagnostics.h"
 #include "engine/ppo/losses.h"
 #include "engine/ppo/model_pass.h"
+#include "engine/ppo/selection.h"
 
 namespace rft::engine {
 namespace {
@@ -41,12 +42,12 @@ FrozenIteration lay_out(std::span<const Episode> episodes, const PpoOptions& opt
   size_t longest = 0;
   for (const Episode& episode : episodes) longest = std::max(longest, episode.completion_ids.size());
 
+  const Selection selection = select_episodes(episodes, options);
   FrozenIteration iteration;
+  iteration.num_equal_groups = selection.num_equal_groups;
   iteration.episode_mask = at::zeros({count, static_cast<int64_t>(longest)});
   iteration.rollout_log_probs = at::zeros_like(iteration.episode_mask);
-  std::vector<double> scores;
-  std::vector<int64_t> groups;
-  std::map<int64_t, int64_t> group_of_prompt;
+  at::Tensor counts = at::zeros({count, 1});
   for (int64_t i = 0; i < count; ++i) {
     const Episode& episode = episodes[i];
     iteration.sequences.push_back({episode.prompt_ids, episode.completion_ids});
@@ -54,28 +55,15 @@ FrozenIteration lay_out(std::span<const Episode> episodes, const PpoOptions& opt
     std::fill_n(iteration.episode_mask.data_ptr<float>() + offset, episode.completion_ids.size(), 1.0F);
     std::copy(episode.rollout_log_probs.begin(), episode.rollout_log_probs.end(),
               iteration.rollout_log_probs.data_ptr<float>() + offset);
-    scores.push_back(episode.score);
-    const auto next_group = static_cast<int64_t>(group_of_prompt.size());
-    groups.push_back(group_of_prompt.try_emplace(episode.prompt_index, next_group).first->second);
-  }
-  std::vector<int64_t> group_sizes(group_of_prompt.size());
-  for (const int64_t group : groups) ++group_sizes[group];
-
-  at::Tensor cut = at::zeros({count}, at::kBool), counts = at::zeros({count, 1});
-  for (int64_t i = 0; i < count; ++i) {
-    cut.data_ptr<bool>()[i] = episodes[i].cut;
-    const bool alone = needs_groups(options.advantage_estimator) && group_sizes[groups[i]] < 2;
-    const bool masked = options.missing_eos == MissingEos::mask && episodes[i].cut;
-    if (alone || masked) continue;
+    if (selection.standing[i] != Standing::counts) continue;
     iteration.trained.push_back(i);
     counts.data_ptr<float>()[i] = 1;
   }
   iteration.episode_mask = iteration.episode_mask.to(device);
   iteration.rollout_log_probs = iteration.rollout_log_probs.to(device);
   iteration.completion_mask = iteration.episode_mask * counts.to(device);
-  iteration.groups = at::tensor(groups, at::kLong).to(device);
-  iteration.scores =
-      paid_scores(at::tensor(scores, at::kFloat), cut, options.missing_eos, options.eos_penalty).to(device);
+  iteration.groups = at::tensor(selection.groups, at::kLong).to(device);
+  iteration.scores = selection.scores.to(device);
   return iteration;
 }
 
@@ -131,18 +119,21 @@ FrozenIteration freeze_iteration(std::span<const Episode> episodes, const Decode
       ask(policy, value_head, iteration, options, ranks, /*with_entropy=*/true, bootstraps);
   iteration.proximal_log_probs = proximal.log_probs;
   iteration.entropy = proximal.entropy;
+  if (options.importance_cap > 0) {
+    iteration.importance =
+        importance_weights(proximal.log_probs, iteration.rollout_log_probs, options.importance_cap);
+  }
   at::Tensor kl = at::zeros_like(proximal.log_probs);  // (N, T), of the reward
   if (reference != nullptr) {
     iteration.reference_log_probs =
         ask(*reference, nullptr, iteration, options, ranks, false, false).log_probs;
-    if (!kl_is_loss(options.advantage_estimator)) {
+    if (!kl_is_loss(options)) {
       kl = kl_estimate(proximal.log_probs, iteration.reference_log_probs, options.kl_estimator);
     }
   }
 
   AdvantageInputs inputs;
   inputs.rewards = token_rewards(kl, iteration.scores, iteration.completion_mask, options.kl_coef);
-  inputs.scores = iteration.scores;
   inputs.completion_mask = iteration.completion_mask;
   inputs.groups = iteration.groups;
   if (value_head != nullptr) {
@@ -184,14 +175,10 @@ std::map<std::string, double> iteration_metrics(const FrozenIteration& iteration
     metrics["value/explained_variance"] =
         number(explained_variance(iteration.values, iteration.returns, iteration.completion_mask));
   }
-  if (needs_groups(options.advantage_estimator)) {
-    // A group whose scores are all equal teaches nothing.
-    const at::Tensor spread = group_centred(iteration.scores, iteration.groups).abs();
-    const int64_t num_groups = number(iteration.groups.max()) + 1;
-    const at::Tensor uneven =
-        at::zeros({num_groups}, spread.options()).index_add(0, iteration.groups, spread);
-    metrics["objective/equal_score_groups"] = number((uneven <= 1e-6).sum());
-  }
+  if (iteration.importance.defined())
+    metrics["policy/importance_weight"] = number(masked_mean(iteration.importance, mask));
+  if (needs_groups(options.advantage_estimator))
+    metrics["objective/equal_score_groups"] = static_cast<double>(iteration.num_equal_groups);
   return metrics;
 }
 

@@ -28,9 +28,11 @@ struct FrozenIteration {
   at::Tensor completion_mask;            // (N, T) the same, without the episodes that do not count
   at::Tensor scores;                     // (N) as paid
   at::Tensor groups;                     // (N) int64 from 0
+  int64_t num_equal_groups = 0;          // those that carry no signal
   at::Tensor rollout_log_probs;          // (N, T)
   at::Tensor proximal_log_probs;         // (N, T)
   at::Tensor reference_log_probs;        // (N, T); undefined without a reference
+  at::Tensor importance;                 // (N, T) importance_weights; undefined unless asked for
   at::Tensor entropy;                    // (N, T) of the policy before the update
   at::Tensor values;                     // (N, T); undefined without a critic
   at::Tensor advantages;                 // (N, T)
@@ -38,9 +40,9 @@ struct FrozenIteration {
 };
 
 // Lays the episodes out, runs the policy and the reference (may be null) over them once, and estimates the
-// advantages. A group estimator leaves out the groups of a single episode, and MissingEos::mask the cut
-// episodes. Ranks divide the passes through the models between them and end with the same iteration. Throws
-// Error(invalid_argument) for a malformed episode and when none is left to learn from.
+// advantages. selection.h says which episodes count. Ranks divide the passes through the models between them
+// and end with the same iteration. Throws Error(invalid_argument) for a malformed episode and when none is left
+// to learn from.
 FrozenIteration freeze_iteration(std::span<const Episode> episodes, const Decoder& policy,
                                  const Decoder* reference, const ValueHead* value_head,
                                  const PpoOptions& options, Ranks& ranks = Ranks::alone());

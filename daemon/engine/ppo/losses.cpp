@@ -18,6 +18,12 @@ PolicyLoss clipped_policy_loss(const at::Tensor& policy_log_probs, const at::Ten
   return {loss, ratio.detach(), clipped_loss.detach() > unclipped_loss.detach()};
 }
 
+at::Tensor importance_weights(const at::Tensor& proximal_log_probs, const at::Tensor& rollout_log_probs,
+                              double cap) {
+  const at::Tensor log_ratio = (proximal_log_probs - rollout_log_probs).detach();
+  return log_ratio.clamp(-kMaxLogRatio, kMaxLogRatio).exp().clamp_max(cap);
+}
+
 at::Tensor clipped_value_loss(const at::Tensor& values, const at::Tensor& old_values,
                               const at::Tensor& returns, double range) {
   const at::Tensor error = (values - returns).square();

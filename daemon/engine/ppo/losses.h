@@ -33,6 +33,12 @@ PolicyLoss clipped_policy_loss(const at::Tensor& policy_log_probs,    // (…)
                                const at::Tensor& advantages,          // (…)
                                const ClipOptions& clip);
 
+// min(exp(proximal - rollout), cap), detached: what a token's policy loss is multiplied by where the sampler
+// and the trainer do not quite agree. (Yao et al. 2025, truncated importance sampling)
+at::Tensor importance_weights(const at::Tensor& proximal_log_probs,  // (…)
+                              const at::Tensor& rollout_log_probs,   // (…)
+                              double cap);                           // -> (…)
+
 // 0.5·max((V-R)², (V_old + clip(V-V_old, ±range) - R)²) per token; range 0: 0.5·(V-R)². The form of the
 // original PPO code (Huang et al. 2022, detail 9).
 at::Tensor clipped_value_loss(const at::Tensor& values,      // (…) now

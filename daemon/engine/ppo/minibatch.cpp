@@ -18,7 +18,7 @@ struct Sums {
 
 // The frozen tensors at some tokens of the minibatch, each (count).
 struct TokenConstants {
-  at::Tensor weight, proximal, advantages, reference, values, returns;
+  at::Tensor weight, importance, proximal, advantages, reference, values, returns;
 };
 
 TokenConstants constants_at(const FrozenIteration& frozen, const at::Tensor& weights /*(N, T)*/,
@@ -26,9 +26,13 @@ TokenConstants constants_at(const FrozenIteration& frozen, const at::Tensor& wei
   const auto at_places = [&places](const at::Tensor& cells) {
     return cells.defined() ? cells.view({-1}).index_select(0, places) : at::Tensor();
   };
-  return {at_places(weights),           at_places(frozen.proximal_log_probs),
-          at_places(frozen.advantages), at_places(frozen.reference_log_probs),
-          at_places(frozen.values),     at_places(frozen.returns)};
+  return {.weight = at_places(weights),
+          .importance = at_places(frozen.importance),
+          .proximal = at_places(frozen.proximal_log_probs),
+          .advantages = at_places(frozen.advantages),
+          .reference = at_places(frozen.reference_log_probs),
+          .values = at_places(frozen.values),
+          .returns = at_places(frozen.returns)};
 }
 
 // The loss of some tokens, differentiable, and its terms added to the sums.
@@ -43,7 +47,9 @@ at::Tensor token_loss(const TokenConstants& at_tokens, const TokenLogProbs& now,
   sums.max_ratio_deviation =
       at::maximum(sums.max_ratio_deviation, (policy.ratio - 1).abs().max().to(at::kDouble));
 
-  at::Tensor total = (policy.loss * at_tokens.weight).sum();
+  at::Tensor policy_loss = policy.loss * at_tokens.weight;
+  if (at_tokens.importance.defined()) policy_loss = policy_loss * at_tokens.importance;
+  at::Tensor total = policy_loss.sum();
   sums.policy_loss += total.detach();
   const auto add_term = [&](double coefficient, const at::Tensor& per_token, at::Tensor& sum) {
     const at::Tensor term = (per_token * at_tokens.weight).sum();
@@ -56,7 +62,7 @@ at::Tensor token_loss(const TokenConstants& at_tokens, const TokenLogProbs& now,
              sums.value_loss);
   }
   if (options.entropy_coef != 0) add_term(-options.entropy_coef, now.entropy, sums.entropy);
-  if (at_tokens.reference.defined() && kl_is_loss(options.advantage_estimator)) {
+  if (at_tokens.reference.defined() && kl_is_loss(options)) {
     add_term(options.kl_coef, kl_loss(now.log_probs, at_tokens.reference, options.kl_estimator),
              sums.kl_loss);
   }

@@ -50,6 +50,13 @@ KlEstimator kl_estimator_from_string(std::string_view name) {
   return named(kNames, name, "kl_estimator");
 }
 
+KlPlacement kl_placement_from_string(std::string_view name) {
+  using enum KlPlacement;
+  static constexpr std::array<std::pair<std::string_view, KlPlacement>, 3> kNames = {
+      {{"auto", automatic}, {"reward", reward}, {"loss", loss}}};
+  return named(kNames, name, "kl_placement");
+}
+
 MissingEos missing_eos_from_string(std::string_view name) {
   using enum MissingEos;
   static constexpr std::array<std::pair<std::string_view, MissingEos>, 4> kNames = {
@@ -70,7 +77,9 @@ bool needs_groups(AdvantageEstimator estimator) {
   return estimator != AdvantageEstimator::gae && estimator != AdvantageEstimator::reinforce_pp;
 }
 
-bool kl_is_loss(AdvantageEstimator estimator) {
+bool kl_is_loss(const PpoOptions& options) {
+  if (options.kl_placement != KlPlacement::automatic) return options.kl_placement == KlPlacement::loss;
+  const AdvantageEstimator estimator = options.advantage_estimator;
   return estimator == AdvantageEstimator::grpo || estimator == AdvantageEstimator::dr_grpo ||
          estimator == AdvantageEstimator::reinforce_pp_baseline;
 }
@@ -96,7 +105,11 @@ void check_options(const PpoOptions& options) {
   require(options.gamma >= 0 && options.gamma <= 1, "gamma", "must be from 0 to 1");
   require(options.gae_lambda >= 0 && options.gae_lambda <= 1, "gae_lambda", "must be from 0 to 1");
   require(finite_at_least(options.kl_coef, 0), "kl_coef", "must be at least 0");
+  require(finite_at_least(options.adaptive_kl_target, 0), "adaptive_kl_target", "must be at least 0");
+  require(finite_at_least(options.adaptive_kl_horizon, 1), "adaptive_kl_horizon", "must be at least 1");
   require(finite_at_least(options.target_kl, 0), "target_kl", "must be at least 0");
+  require(options.importance_cap == 0 || finite_at_least(options.importance_cap, 1), "importance_cap",
+          "must be 0 (off) or at least 1");
   require(std::isfinite(options.eos_penalty), "eos_penalty", "must be finite");
   require(options.missing_eos != MissingEos::bootstrap || has_critic(options.advantage_estimator),
           "missing_eos",

@@ -11,6 +11,7 @@ namespace rft::engine {
 
 enum class AdvantageEstimator { gae, grpo, dr_grpo, rloo, reinforce_pp, reinforce_pp_baseline };
 enum class KlEstimator { k1, k2, k3 };
+enum class KlPlacement { automatic, reward, loss };
 enum class MissingEos { score, penalty, mask, bootstrap };
 enum class LossNormalisation { automatic, token, sequence, constant };
 
@@ -18,6 +19,7 @@ enum class LossNormalisation { automatic, token, sequence, constant };
 // them.
 AdvantageEstimator advantage_estimator_from_string(std::string_view name);
 KlEstimator kl_estimator_from_string(std::string_view name);
+KlPlacement kl_placement_from_string(std::string_view name);
 MissingEos missing_eos_from_string(std::string_view name);
 LossNormalisation loss_normalisation_from_string(std::string_view name);
 
@@ -34,14 +36,19 @@ struct PpoOptions {
   double gamma = 1.0;
   double gae_lambda = 0.95;
   double kl_coef = 0.05;
-  // In the reward for gae, rloo and reinforce++; a term of the loss for grpo, dr_grpo and
-  // reinforce++_baseline. As a loss, k3 is what GRPO published and k2 has the reverse-KL gradient on-policy;
-  // k1's own gradient has expectation zero, so there k1 keeps its value and takes k2's gradient.
+  // As a loss, k3 is what GRPO published and k2 has the reverse-KL gradient on-policy; k1's own gradient has
+  // expectation zero, so there k1 keeps its value and takes k2's gradient.
   KlEstimator kl_estimator = KlEstimator::k1;
-  double target_kl = 0;  // an update ends early when approx_kl exceeds it; 0: off
+  // automatic: in the reward for gae, rloo and reinforce++, a term of the loss for the others.
+  KlPlacement kl_placement = KlPlacement::automatic;
+  // What kl_to_reference (per token, mean) is steered to by moving kl_coef after each update; 0: off.
+  double adaptive_kl_target = 0;
+  double adaptive_kl_horizon = 10'000;  // episodes over which kl_coef moves by its error, at most a fifth
+  double target_kl = 0;                 // an update ends early when approx_kl exceeds it; 0: off
   MissingEos missing_eos = MissingEos::score;
   double eos_penalty = 1.0;  // taken from the score of a cut episode under MissingEos::penalty
   LossNormalisation loss_normalisation = LossNormalisation::automatic;
+  double importance_cap = 0;  // of the weights for what sampler and trainer disagree on; 0: off, 2 as usual
 
   double temperature = 1.0;      // of the rollouts; divides the logits of all four log-probs
   int64_t max_new_tokens = 128;  // the fixed length of LossNormalisation::constant
@@ -64,7 +71,7 @@ bool has_critic(AdvantageEstimator estimator);
 // Whether the estimator compares the samples of one prompt with each other.
 bool needs_groups(AdvantageEstimator estimator);
 // Whether the KL penalty is a term of the loss (else it is part of the reward).
-bool kl_is_loss(AdvantageEstimator estimator);
+bool kl_is_loss(const PpoOptions& options);
 // What `automatic` stands for: sequence for grpo, constant for dr_grpo, token for the others.
 LossNormalisation resolve_normalisation(LossNormalisation asked, AdvantageEstimator estimator);
 // Throws Error(invalid_argument), its field the option's name, for values that are out of range or exclude

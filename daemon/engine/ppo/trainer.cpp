@@ -6,6 +6,7 @@
 #include "engine/checkpoint/training_state.h"
 #include "engine/model/decoder.h"
 #include "engine/optim/adamw.h"
+#include "engine/ppo/adaptive_kl.h"
 #include "engine/ppo/frozen_iteration.h"
 #include "engine/ppo/minibatch.h"
 #include "engine/ppo/permutation.h"
@@ -69,7 +70,7 @@ struct PpoTrainer::State {
   Ranks& ranks;
   std::shared_ptr<Decoder> policy;
   std::shared_ptr<Decoder> reference;  // null until frozen
-  PpoOptions options;                  // loss_normalisation resolved
+  PpoOptions options;                  // loss_normalisation resolved, kl_coef as it is now
   Schedule schedule;
   std::optional<ValueHead> value_head;  // of estimators with a critic
   std::vector<NamedTensor> trained;     // the policy's parameters, then the value head's
@@ -85,6 +86,7 @@ struct PpoTrainer::State {
   void run_epochs(const FrozenIteration& frozen, int64_t iteration, ProgressSink& progress,
                   std::map<std::string, double>& metrics);
   void report_minibatch(const MinibatchReport& minibatch, Averages& averages) const;
+  void adapt_kl_coef(std::map<std::string, double>& metrics, size_t num_episodes);
 };
 
 PpoTrainer::State::State(std::shared_ptr<Decoder> trained_policy, const PpoOptions& chosen,
@@ -109,7 +111,7 @@ void PpoTrainer::State::report_minibatch(const MinibatchReport& minibatch, Avera
   averages.add("loss/policy", minibatch.policy_loss);
   if (value_head) averages.add("loss/value", minibatch.value_loss);
   if (options.entropy_coef != 0) averages.add("loss/entropy", minibatch.entropy);
-  if (reference && kl_is_loss(options.advantage_estimator)) averages.add("loss/kl", minibatch.kl_loss);
+  if (reference && kl_is_loss(options)) averages.add("loss/kl", minibatch.kl_loss);
 }
 
 // num_ppo_epochs × minibatches optimiser steps, fewer if the policy moves too far.
@@ -156,6 +158,16 @@ void PpoTrainer::State::run_epochs(const FrozenIteration& frozen, int64_t iterat
   metrics["policy/stopped_early"] = stopped ? 1 : 0;
 }
 
+// The iteration's own coefficient becomes a metric, and the next one's follows from the KL that was found.
+void PpoTrainer::State::adapt_kl_coef(std::map<std::string, double>& metrics, size_t num_episodes) {
+  if (!reference) return;
+  metrics["objective/kl_coef"] = options.kl_coef;
+  if (options.adaptive_kl_target == 0) return;
+  options.kl_coef =
+      adapted_kl_coef(options.kl_coef, metrics.at("objective/kl_to_reference"), options.adaptive_kl_target,
+                      static_cast<double>(num_episodes), options.adaptive_kl_horizon);
+}
+
 PpoTrainer::PpoTrainer(std::shared_ptr<Decoder> policy, const PpoOptions& options, int64_t num_iterations,
                        Ranks& ranks) {
   check_options(options);
@@ -174,6 +186,7 @@ UpdateReport PpoTrainer::update(std::span<const Episode> episodes, int64_t itera
                                                   state_->critic(), state_->options, state_->ranks);
   UpdateReport report{iteration_metrics(frozen, state_->options), kl_per_episode(frozen)};
   state_->run_epochs(frozen, iteration, progress, report.metrics);
+  state_->adapt_kl_coef(report.metrics, episodes.size());
   state_->ranks.expect_same(state_->optimiser.parameters());
   return report;
 }
@@ -183,7 +196,8 @@ void PpoTrainer::save(const std::filesystem::path& dir) const {
   TrainingState saved;
   saved.kind = "ppo";
   saved.numbers = {{"learning_rate_scale", state_->learning_rate_scale},
-                   {"optimiser_steps", moments.num_steps}};
+                   {"optimiser_steps", moments.num_steps},
+                   {"kl_coef", state_->options.kl_coef}};
   saved.files["trained"] = state_->trained;
   saved.files["first_moments"] = named_like(state_->trained, moments.first_moments);
   saved.files["second_moments"] = named_like(state_->trained, moments.second_moments);
@@ -199,6 +213,9 @@ void PpoTrainer::load(const std::filesystem::path& dir) {
                            stored_tensors(saved, "second_moments", state_->trained, dir),
                            static_cast<int64_t>(stored_number(saved, "optimiser_steps", dir))};
   const double learning_rate_scale = stored_number(saved, "learning_rate_scale", dir);
+  // States from before the coefficient could move do not have it.
+  const bool moves = state_->options.adaptive_kl_target > 0 && saved.numbers.contains("kl_coef");
+  const double kl_coef = moves ? stored_number(saved, "kl_coef", dir) : state_->options.kl_coef;
   std::vector<at::Tensor> reference;
   if (saved.files.contains("reference")) {
     reference = stored_tensors(saved, "reference", state_->policy->parameters(), dir);
@@ -208,6 +225,7 @@ void PpoTrainer::load(const std::filesystem::path& dir) {
   state_->policy->weights_changed();
   state_->optimiser.restore(moments);
   state_->learning_rate_scale = learning_rate_scale;
+  state_->options.kl_coef = kl_coef;
   state_->reference.reset();
   if (!reference.empty()) {
     state_->reference = state_->policy->frozen_copy();

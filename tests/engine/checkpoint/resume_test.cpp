@@ -37,6 +37,8 @@ class Resume : public ::testing::Test {
     options.schedule = ScheduleKind::cosine;
     options.weight_decay = 0.01;
     options.num_ppo_epochs = 2;
+    options.adaptive_kl_target = 0.01;
+    options.adaptive_kl_horizon = 20;
     return options;
   }
   static void run(PpoTrainer& trainer, const Decoder& policy, int64_t begin, int64_t end) {
@@ -160,6 +162,13 @@ TEST_F(DamagedState, AnIndexThatIsNoJsonOrLacksANumberIsRefused) {
   EXPECT_NE(refusal().find("not valid JSON"), std::string::npos) << refusal();
   fs::remove(folder_ / "state/state.json");
   EXPECT_NE(refusal().find("holds no training state"), std::string::npos) << refusal();
+}
+
+TEST_F(DamagedState, AStateFromBeforeTheCoefficientMovedStillLoads) {
+  Json index = parse_json(read_file(folder_ / "state/state.json"), "state.json");
+  ASSERT_EQ(index["numbers"].erase("kl_coef"), 1u);
+  write_file_atomically(folder_ / "state/state.json", index.dump());
+  EXPECT_EQ(refusal(), "accepted");
 }
 
 TEST_F(DamagedState, AStateOfAnotherKindOfTrainingIsRefused) {

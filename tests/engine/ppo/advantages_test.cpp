@@ -109,7 +109,6 @@ TEST(Estimators, EachEqualsTheStoredValues) {
   const Json& c = ppo_vectors().at("estimators");
   AdvantageInputs inputs;
   inputs.rewards = tensor(c.at("rewards"));
-  inputs.scores = tensor(c.at("scores"));
   inputs.completion_mask = stored_mask();
   inputs.groups = tensor(c.at("groups"), at::kLong);
   inputs.values = tensor(c.at("values"));

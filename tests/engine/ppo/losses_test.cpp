@@ -41,6 +41,15 @@ TEST(PolicyLoss, DualClipBoundsTheLossOfABadActionGrownLikely) {
   EXPECT_FLOAT_EQ(clipped_policy_loss(policy, proximal, advantages, {0.2, 0.2, 3}).loss.item<float>(), 6);
 }
 
+TEST(ImportanceWeights, EqualTheStoredValuesAndCarryNoGradient) {
+  for (const Json& c : ppo_vectors().at("importance")) {
+    const at::Tensor proximal = tensor(c.at("proximal_log_probs")).requires_grad_();
+    const at::Tensor weights = importance_weights(proximal, tensor(c.at("rollout_log_probs")), c.at("cap"));
+    EXPECT_TRUE(close(weights, tensor(c.at("weights")), 1e-6));
+    EXPECT_FALSE(weights.requires_grad());
+  }
+}
+
 TEST(ValueLoss, EqualsTheStoredValuesAndGradients) {
   for (const Json& c : ppo_vectors().at("value_loss")) {
     const at::Tensor values = tensor(c.at("values")).requires_grad_();
