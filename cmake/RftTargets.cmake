@@ -1,4 +1,4 @@
-# The two kinds of target that the project is made of.
+# The kinds of target and test that the project is made of.
 
 # rft_library(NAME SOURCES ... LINKS ...): one folder of daemon/ as a static library. LINKS are the
 # folders and libraries it may include from: the direction of the includes is enforced by what is linked
@@ -25,4 +25,20 @@ function(rft_test folder)
     RFT_TEST_DATA_DIR="${CMAKE_SOURCE_DIR}/tests/data" RFT_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   target_link_libraries(${name}_test PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
   gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 ${ARG_PROPERTIES})
+endfunction()
+
+# rft_python_test(NAME SCRIPT ARGUMENTS...): a Python program against the Python peers of its field, in the
+# environment that `scripts/bootstrap --tests` makes; without it the test is skipped.
+function(rft_python_test name)
+  if(DEFINED ENV{RFTD_CACHE})
+    set(cache $ENV{RFTD_CACHE})
+  elseif(DEFINED ENV{XDG_CACHE_HOME})
+    set(cache $ENV{XDG_CACHE_HOME}/rftd)
+  else()
+    set(cache $ENV{HOME}/.cache/rftd)
+  endif()
+  add_test(NAME ${name} COMMAND sh -c
+    "[ -x \"$0\" ] || { echo 'run scripts/bootstrap --tests first'; exit 77; }; exec \"$0\" \"$@\""
+    ${cache}/test-env/bin/python ${ARGN})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()

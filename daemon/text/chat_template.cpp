@@ -2,9 +2,12 @@
 
 #include <cstdio>
 #include <ctime>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "text/config_file.h"
 #include "text/rust_call.h"
 
 namespace rft::text {
@@ -12,13 +15,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using Sources = std::map<std::string, std::string>;  // a template's text by its name
-
-Json read_object(const fs::path& file) {
-  if (!fs::exists(file)) return Json::object();
-  Json json = parse_json(read_file(file), file.string());
-  if (!json.is_object()) throw Error(ErrorCode::invalid_argument, file.string() + ": not a JSON object");
-  return json;
-}
 
 // "chat_template" is one template's text or, for models with several, [{"name": …, "template": …}, …].
 Sources sources_of(const Json& chat_template, const fs::path& file) {
@@ -34,48 +30,96 @@ Sources sources_of(const Json& chat_template, const fs::path& file) {
             file.string() + ": chat_template: an entry without the strings \"name\" and \"template\"");
       sources[entry["name"]] = entry["template"];
     }
-    if (!sources.contains("default"))
-      throw Error(ErrorCode::invalid_argument,
-                  file.string() + ": chat_template: no template is named \"default\"");
   } else if (!chat_template.is_null()) {
     throw Error(ErrorCode::invalid_argument, file.string() + ": chat_template: not a text");
   }
   return sources;
 }
 
+// Templates as files, which come before those of the config: chat_template.jinja is the default one.
+Sources read_sources(const fs::path& model_dir) {
+  Sources sources;
+  if (fs::exists(model_dir / "chat_template.jinja"))
+    sources["default"] = read_file(model_dir / "chat_template.jinja");
+  const fs::path more = model_dir / "additional_chat_templates";
+  if (!fs::is_directory(more)) return sources;
+  for (const auto& file : fs::directory_iterator(more))
+    if (file.path().extension() == ".jinja") sources[file.path().stem()] = read_file(file.path());
+  return sources;
+}
+
 // The special tokens' texts under their names: a token is a text or {"content": text, …}.
 void add_special_tokens(const Json& config, Json& tokens) {
-  for (const auto& [key, value] : config.items()) {
-    if (!key.ends_with("_token")) continue;
+  for (const char* key :
+       {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+    const Json value = config.value(key, Json());
     if (value.is_string()) tokens[key] = value;
     if (value.is_object() && value.contains("content") && value["content"].is_string())
       tokens[key] = value["content"];
   }
 }
 
+// A message as apply_chat_template hands it on: without the keys that are null, and with its reasoning under
+// both names that templates read.
+Json as_templates_expect(const Json& message) {
+  if (!message.is_object())
+    throw Error(ErrorCode::invalid_argument, "a message that is no object: " + dump_json(message));
+  Json present = Json::object();
+  for (const auto& [key, value] : message.items())
+    if (!value.is_null()) present[key] = value;
+  for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {
+    if (!present.contains(name)) continue;
+    const Json reasoning = present[name];
+    Json aliased = {{"thinking", reasoning}};
+    aliased.update(present);
+    aliased["reasoning_content"] = reasoning;
+    return aliased;
+  }
+  return present;
+}
+
+// The conversations that a template is tried with when it is loaded.
+std::vector<std::pair<Json, Json>> probe_conversations() {
+  const Json parameters = {{"type", "object"}, {"properties", {{"city", {{"type", "string"}}}}}};
+  const Json function = {{"name", "weather"}, {"description", "The weather"}, {"parameters", parameters}};
+  const Json tools = Json::array({{{"type", "function"}, {"function", function}}});
+  const Json called = {{"name", "weather"}, {"arguments", {{"city", "Ulm"}}}};
+  const Json call = {{"id", "call12345"}, {"type", "function"}, {"function", called}};
+  const Json user = {{"role", "user"}, {"content", "Hello"}};
+  const Json assistant = {{"role", "assistant"}, {"content", "Hi"}};
+  const Json calls = {{"role", "assistant"}, {"content", ""}, {"tool_calls", Json::array({call})}};
+  const Json result = {
+      {"role", "tool"}, {"content", "20"}, {"name", "weather"}, {"tool_call_id", "call12345"}};
+  return {{Json::array({user}), nullptr},
+          {Json::array({{{"role", "system"}, {"content", "Be brief."}}, user, assistant, user}), nullptr},
+          {Json::array({user, calls, result, assistant, user}), tools}};
+}
+
 }  // namespace
 
 std::optional<ChatTemplate> ChatTemplate::load(const fs::path& model_dir) {
   const fs::path config_file = model_dir / "tokenizer_config.json";
-  const Json config = read_object(config_file);
-  fs::path file = model_dir / "chat_template.jinja";
-  Sources sources;
-  if (fs::exists(file)) {
-    sources["default"] = read_file(file);
-  } else {
-    file = config_file;
-    sources = sources_of(config.value("chat_template", Json(nullptr)), file);
-  }
+  const Json config = read_config(config_file);
+  Sources sources = read_sources(model_dir);
+  const bool in_config = sources.empty();
+  if (in_config) sources = sources_of(config.value("chat_template", Json(nullptr)), config_file);
   if (sources.empty()) return std::nullopt;
+  if (!sources.contains("default"))
+    throw Error(ErrorCode::invalid_argument, model_dir.string() + ": no chat template is named \"default\"");
 
   ChatTemplate chat_template;
-  add_special_tokens(read_object(model_dir / "special_tokens_map.json"), chat_template.special_tokens_);
+  add_special_tokens(read_config(model_dir / "special_tokens_map.json"), chat_template.special_tokens_);
   add_special_tokens(config, chat_template.special_tokens_);
-  const Json probe_message = {{"role", "user"}, {"content", "Hello"}};
-  const std::string probe = dump_json(chat_template.context(Json::array({probe_message}), true, nullptr));
+  Json contexts = Json::array();
+  for (const auto& [messages, tools] : probe_conversations())
+    contexts.push_back(chat_template.context(messages, true, tools));
+  const std::string probes = dump_json(contexts);
   for (const auto& [name, source] : sources) {
+    const fs::path file = in_config           ? config_file
+                          : name == "default" ? model_dir / "chat_template.jinja"
+                                              : model_dir / "additional_chat_templates" / (name + ".jinja");
     rft_text_template* tmpl = nullptr;
-    call(file.string(), rft_text_template_new, view(source), view(probe), &tmpl);
+    call(file.string(), rft_text_template_new, view(source), view(probes), &tmpl);
     chat_template.templates_[name].reset(tmpl);
   }
   return chat_template;
@@ -83,8 +127,12 @@ std::optional<ChatTemplate> ChatTemplate::load(const fs::path& model_dir) {
 
 std::string ChatTemplate::render(const Json& messages, bool add_generation_prompt, const Json& tools,
                                  std::optional<WallClock> now) const {
+  if (!messages.is_array() || messages.empty())
+    throw Error(ErrorCode::invalid_argument, "the messages of a chat are a list of at least one object");
+  if (!tools.is_null() && !tools.is_array())
+    throw Error(ErrorCode::invalid_argument, "the tools of a chat are a list");
   const auto with_tools = templates_.find("tool_use");
-  const bool use_tools = !tools.empty() && with_tools != templates_.end();
+  const bool use_tools = !tools.is_null() && with_tools != templates_.end();
   const auto& tmpl = use_tools ? with_tools->second : templates_.at("default");
   const std::string variables = dump_json(context(messages, add_generation_prompt, tools));
   return call("chat template", rft_text_template_render, tmpl.get(), view(variables),
@@ -93,7 +141,8 @@ std::string ChatTemplate::render(const Json& messages, bool add_generation_promp
 
 Json ChatTemplate::context(const Json& messages, bool add_generation_prompt, const Json& tools) const {
   Json context = special_tokens_;
-  context["messages"] = messages;
+  context["messages"] = Json::array();
+  for (const Json& message : messages) context["messages"].push_back(as_templates_expect(message));
   context["tools"] = tools;
   context["documents"] = nullptr;
   context["add_generation_prompt"] = add_generation_prompt;

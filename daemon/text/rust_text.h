@@ -37,9 +37,6 @@ void rft_text_buffer_free(rft_text_buffer buffer);
 /* `json`: the text of a tokenizer.json. Its truncation and padding are dropped: a text is never cut here.
  * On success *tokenizer is owned by the caller, and *out is empty. */
 int rft_text_tokenizer_new(rft_text_view json, rft_text_tokenizer** tokenizer, rft_text_buffer* out);
-/* `vocabulary`, `merges`: the texts of GPT-2's vocab.json and merges.txt. The same as above. */
-int rft_text_tokenizer_new_gpt2(rft_text_view vocabulary, rft_text_view merges,
-                                rft_text_tokenizer** tokenizer, rft_text_buffer* out);
 void rft_text_tokenizer_free(rft_text_tokenizer* tokenizer);
 /* *out: the ids as uint32_t in the machine's byte order. */
 int rft_text_tokenizer_encode(const rft_text_tokenizer* tokenizer, rft_text_view text, int add_special_tokens,
@@ -51,9 +48,10 @@ int64_t rft_text_tokenizer_token_to_id(const rft_text_tokenizer* tokenizer, rft_
 /* One more than the largest id, added tokens counted. */
 int64_t rft_text_tokenizer_num_ids(const rft_text_tokenizer* tokenizer);
 
-/* Compiles a Jinja chat template. `probe`: a context as for rendering, with one plain message; a template
- * that names a filter, test, function or method which does not exist is refused by rendering it once. */
-int rft_text_template_new(rft_text_view source, rft_text_view probe, rft_text_template** tmpl,
+/* Compiles a Jinja chat template. `probes`: a JSON array of contexts as for rendering, with the usual
+ * conversations; a template that names a filter, test, function or method of strings which does not exist is
+ * refused by rendering it with each. */
+int rft_text_template_new(rft_text_view source, rft_text_view probes, rft_text_template** tmpl,
                           rft_text_buffer* out);
 void rft_text_template_free(rft_text_template* tmpl);
 /* `context`: a JSON object of the template's variables. `now_s`: what strftime_now() formats, as the seconds

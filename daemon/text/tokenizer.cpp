@@ -5,25 +5,12 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "text/bpe_files.h"
 #include "text/rust_call.h"
 
 namespace rft::text {
 namespace fs = std::filesystem;
 namespace {
-
-// GPT-2's two files say nothing of how words are cut; only GPT-2's own rule may be assumed of them, and other
-// families (Qwen2) keep files of the same names.
-bool is_gpt2(const fs::path& model_dir) {
-  for (const auto& [file, key, value] :
-       {std::tuple{"tokenizer_config.json", "tokenizer_class", "GPT2Tokenizer"},
-        std::tuple{"config.json", "model_type", "gpt2"}}) {
-    const fs::path path = model_dir / file;
-    if (!fs::exists(path)) continue;
-    const Json json = parse_json(read_file(path), path.string());
-    if (json.is_object() && json.contains(key)) return json[key] == value;
-  }
-  return false;
-}
 
 [[noreturn]] void refuse(const fs::path& model_dir) {
   for (const char* file : {"tokenizer.model", "vocab.json", "vocab.txt", "spiece.model"}) {
@@ -47,17 +34,14 @@ uint32_t checked_id(int64_t id) {
 }  // namespace
 
 Tokenizer Tokenizer::load(const fs::path& model_dir) {
-  const fs::path json = model_dir / "tokenizer.json";
-  const fs::path vocabulary = model_dir / "vocab.json";
-  const fs::path merges = model_dir / "merges.txt";
+  const fs::path file = model_dir / "tokenizer.json";
   rft_text_tokenizer* tokenizer = nullptr;
-  if (fs::exists(json)) {
-    const std::string text = read_file(json);
-    call(json.string(), rft_text_tokenizer_new, view(text), &tokenizer);
-  } else if (fs::exists(vocabulary) && fs::exists(merges) && is_gpt2(model_dir)) {
-    const std::string vocabulary_text = read_file(vocabulary);
-    const std::string merges_text = read_file(merges);
-    call(model_dir.string(), rft_text_tokenizer_new_gpt2, view(vocabulary_text), view(merges_text),
+  if (fs::exists(file)) {
+    const std::string text = read_file(file);
+    call(file.string(), rft_text_tokenizer_new, view(text), &tokenizer);
+  } else if (const auto converted = tokenizer_json_of_bpe_files(model_dir)) {
+    const std::string text = dump_json(*converted);
+    call((model_dir / "vocab.json").string() + " and merges.txt", rft_text_tokenizer_new, view(text),
          &tokenizer);
   } else {
     refuse(model_dir);

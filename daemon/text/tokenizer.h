@@ -21,7 +21,7 @@ namespace rft::text {
 
 class Tokenizer {
  public:
-  // Reads tokenizer.json of a model's folder or, for a GPT-2 model that has none, vocab.json and merges.txt.
+  // Reads tokenizer.json of a model's folder or, where there is none, what bpe_files.h converts.
   // Throws Error: not_found for a folder without a tokenizer, unsupported (with the command that makes a
   // tokenizer.json) for one in another format, invalid_argument with the file's name and the library's text.
   static Tokenizer load(const std::filesystem::path& model_dir);

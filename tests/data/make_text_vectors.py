@@ -2,8 +2,9 @@
 """Writes tests/data/text: tokenizers and expected answers for tests/text, made by the reference implementations.
 
 Tokenizers of the kinds that model families use are trained here on a few lines, so that nothing is downloaded;
-their ids come from the Python package `tokenizers`. Chat templates (tests/data/text/templates, the families' own)
-are rendered by `transformers`, through jinja2. Needs the environment of `scripts/bootstrap --tests`:
+their ids come from the Python package `tokenizers`. Chat templates (tests/data/text/templates, the families' own, and
+the small ones of template_snippets.py) are rendered by `transformers`, through jinja2. Needs the environment of
+`scripts/bootstrap --tests`:
 
     ~/.cache/rftd/test-env/bin/python tests/data/make_text_vectors.py
 """
@@ -12,6 +13,8 @@ import datetime
 import json
 import pathlib
 
+import template_snippets
+import transformers
 import transformers.utils.chat_template_utils as chat_templates
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -68,6 +71,28 @@ def metaspace_bpe(name):
     return finish(name, Tokenizer.from_str(json.dumps(data)), begin=True)
 
 
+def unigram(name):
+    """SentencePiece's Unigram, as T5 has it: white space is folded, and what is unknown becomes one token."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.train_from_iterator(CORPUS, trainers.UnigramTrainer(
+        vocab_size=300, show_progress=False, unk_token="<unk>", special_tokens=["<unk>"]))
+    return finish(name, tokenizer, begin=True)
+
+
+def wordpiece(name):
+    """BERT's: lower case, no accents, punctuation apart."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.train_from_iterator(CORPUS, trainers.WordPieceTrainer(
+        vocab_size=300, show_progress=False, special_tokens=["[UNK]"]))
+    return finish(name, tokenizer, begin=True)
+
+
 def finish(name, tokenizer, begin):
     tokenizer.add_special_tokens(["<|begin|>", AddedToken("<|eot|>", rstrip=False)])
     tokenizer.add_tokens([AddedToken("<tool>", lstrip=True, rstrip=True, normalized=False)])
@@ -111,13 +136,19 @@ CONVERSATIONS = {
     "two users": [says("user", "a"), says("user", "b")],
     "parts": [says("user", [{"type": "text", "text": " part "}, {"type": "image"}])],
     "no role": [{"content": "x"}],
+    "reasoning": [says("user", "q"), says("assistant", "A", reasoning_content="so\n"), says("user", "r"),
+                  says("assistant", "B", thinking="hm")],
     "tools": [says("user", "Weather?"), says("assistant", "", tool_calls=[CALL]),
               says("tool", "{\"t\": 20}", tool_call_id="call12345"), says("assistant", "Mild.")],
     "two calls": [says("user", "Weather?"), says("assistant", "Let me see", tool_calls=[CALL, CALL]),
                   says("tool", "a", tool_call_id="call12345"), says("tool", "b", tool_call_id="call12345")],
+    "null content": [says("user", "q"), says("assistant", None, tool_calls=[CALL]),
+                     says("tool", "x", tool_call_id="call12345", name="get_weather"), says("user", "t")],
+    "bare call": [says("user", "q"), says("assistant", "", tool_calls=[{"name": "f", "arguments": "{\"a\": 1}"}]),
+                  says("tool", [says("x", "y", type="text", text="r")], name="f"), says("user", "ok")],
     "empty": [],
 }
-SPECIAL_TOKENS = {"bos_token": "<|begin|>", "eos_token": "<|eot|>", "unk_token": "<unk>"}
+WITH_TOOLS = ("tools", "two calls", "null content", "turns")
 
 
 class Clock(datetime.datetime):
@@ -126,25 +157,38 @@ class Clock(datetime.datetime):
         return NOW
 
 
-def render(template, **variables):
+chat_templates.datetime = Clock
+tokenizer = transformers.PreTrainedTokenizerFast(
+    tokenizer_object=Tokenizer(models.BPE()), bos_token="<|begin|>", eos_token="<|eot|>", unk_token="<unk>")
+
+
+def render(template, messages, tools, add_generation_prompt=True):
+    tokenizer.chat_template = template
     try:
-        return {"text": chat_templates._compile_jinja_template(template).render(**variables, **SPECIAL_TOKENS)}
+        return {"text": tokenizer.apply_chat_template(
+            messages, tools=tools, add_generation_prompt=add_generation_prompt, tokenize=False)}
     except Exception as error:  # whatever a template can raise
         return {"error": type(error).__name__, "message": str(error)}
 
 
 def chat_vectors():
-    chat_templates.datetime = Clock
+    templates = []
     for path in sorted((FOLDER / "templates").glob("*.jinja")):
         cases = []
         for name, messages in CONVERSATIONS.items():
-            tools = TOOLS if name in ("tools", "two calls") else None
-            for add_generation_prompt in (True, False):
-                answer = render(path.read_text(), messages=messages, tools=tools, documents=None,
-                                add_generation_prompt=add_generation_prompt)
-                cases.append({"name": name, "messages": messages, "tools": tools,
-                              "add_generation_prompt": add_generation_prompt, **answer})
-        yield {"template": path.name, "now": NOW.isoformat(), "cases": cases}
+            for tools in [None, TOOLS] if name in WITH_TOOLS else [None]:
+                for add_generation_prompt in (True, False):
+                    cases.append({"conversation": name, "tools": tools is not None,
+                                  "add_generation_prompt": add_generation_prompt,
+                                  **render(path.read_text(), messages, tools, add_generation_prompt)})
+        templates.append({"template": path.name, "cases": cases})
+    return {"now": NOW.isoformat(), "conversations": CONVERSATIONS, "tools": TOOLS, "templates": templates}
+
+
+def snippet_vectors():
+    messages, tools = template_snippets.MESSAGES, template_snippets.TOOLS
+    snippets = [{"template": snippet, **render(snippet, messages, tools)} for snippet in template_snippets.snippets()]
+    return {"now": NOW.isoformat(), "messages": messages, "tools": tools, "snippets": snippets}
 
 
 def write(name, vectors):
@@ -153,10 +197,14 @@ def write(name, vectors):
         out.write("\n")
 
 
-write("tokenizer_vectors.json", [
-    byte_level_bpe("gpt2"),
-    byte_level_bpe("llama3", LLAMA3_SPLIT, begin=True, ignore_merges=True),
-    byte_level_bpe("qwen2", QWEN2_SPLIT, normalizers.NFC()),
-    metaspace_bpe("llama2"),
-])
-write("chat_vectors.json", list(chat_vectors()))
+if __name__ == "__main__":
+    write("tokenizer_vectors.json", [
+        byte_level_bpe("gpt2"),
+        byte_level_bpe("llama3", LLAMA3_SPLIT, begin=True, ignore_merges=True),
+        byte_level_bpe("qwen2", QWEN2_SPLIT, normalizers.NFC()),
+        metaspace_bpe("llama2"),
+        unigram("unigram"),
+        wordpiece("wordpiece"),
+    ])
+    write("chat_vectors.json", chat_vectors())
+    write("snippet_vectors.json", snippet_vectors())

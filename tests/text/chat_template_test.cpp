@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <ctime>
+#include <filesystem>
+#include <functional>
 
 #include "base/error.h"
 #include "support/temp_dir.h"
+#include "support/write_text.h"
 #include "text/vectors.h"
 
 namespace rft::text {
@@ -43,47 +46,80 @@ std::string render_error(const ChatTemplate& chat_template, const Json& messages
   return {};
 }
 
-class ChatTemplateVectors : public testing::TestWithParam<std::string> {};
+// Expects what the reference answered: the same text or, where it raised an error, an error.
+void expect_answer(const Json& stored, const std::function<std::string()>& render) {
+  std::string answer, error;
+  try {
+    answer = render();
+  } catch (const Error& caught) {
+    error = caught.what();
+  }
+  if (stored.contains("text")) {
+    EXPECT_EQ(answer, stored["text"].get<std::string>()) << error;
+  } else {
+    EXPECT_NE(error, "") << answer << "\n instead of " << stored;
+    if (stored["error"] == "TemplateError") {
+      EXPECT_EQ(error.rfind("chat template: line ", 0), 0u) << error;
+      EXPECT_NE(error.find(stored["message"].get<std::string>()), std::string::npos) << error;
+    }
+  }
+}
 
-// Every stored conversation: the same text as jinja2's or, where that raised an error, an error.
-TEST_P(ChatTemplateVectors, RendersAsTransformersDoes) {
-  const TempDir dir;
-  write_file_atomically(dir / "chat_template.jinja", read_file(data_folder() / "templates" / GetParam()));
+// The special tokens that the stored vectors were made with.
+void write_special_tokens(const TempDir& dir) {
   write_file_atomically(
       dir / "tokenizer_config.json",
       R"({"bos_token": {"content": "<|begin|>", "lstrip": false}, "eos_token": "<|eot|>"})");
   write_file_atomically(dir / "special_tokens_map.json", R"({"unk_token": "<unk>", "bos_token": "old"})");
+}
+
+class ChatTemplateVectors : public testing::TestWithParam<std::string> {};
+
+TEST_P(ChatTemplateVectors, RendersAsTransformersDoes) {
+  const TempDir dir;
+  write_special_tokens(dir);
+  write_file_atomically(dir / "chat_template.jinja", read_file(data_folder() / "templates" / GetParam()));
   const ChatTemplate chat_template = ChatTemplate::load(dir.path()).value();
+  const Json vectors = stored_vectors("chat_vectors.json");
+  const WallClock now = parse_wall_clock(vectors["now"].get<std::string>());
   int num_cases = 0;
-  for (const Json& vectors : stored_vectors("chat_vectors.json")) {
-    if (vectors["template"] != GetParam()) continue;
-    const WallClock now = parse_wall_clock(vectors["now"].get<std::string>());
-    for (const Json& stored : vectors["cases"]) {
+  for (const Json& family : vectors["templates"]) {
+    if (family["template"] != GetParam()) continue;
+    for (const Json& stored : family["cases"]) {
       ++num_cases;
-      SCOPED_TRACE(stored["name"].get<std::string>());
-      std::string answer, error;
-      try {
-        answer =
-            chat_template.render(stored["messages"], stored["add_generation_prompt"], stored["tools"], now);
-      } catch (const Error& caught) {
-        error = caught.what();
-      }
-      if (stored.contains("text")) {
-        EXPECT_EQ(answer, stored["text"].get<std::string>()) << error;
-      } else {
-        EXPECT_EQ(error.rfind("chat template: line ", 0), 0u) << error << answer;
-        if (stored["error"] == "TemplateError") {
-          EXPECT_NE(error.find(stored["message"].get<std::string>()), std::string::npos) << error;
-        }
-      }
+      const auto conversation = stored["conversation"].get<std::string>();
+      SCOPED_TRACE(conversation);
+      const Json tools = stored["tools"] ? vectors["tools"] : Json();
+      expect_answer(stored, [&] {
+        return chat_template.render(vectors["conversations"][conversation], stored["add_generation_prompt"],
+                                    tools, now);
+      });
     }
   }
   EXPECT_GT(num_cases, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ChatTemplateVectors,
-                         testing::Values("chatml.jinja", "environment.jinja", "gemma2.jinja", "gemma3.jinja",
-                                         "llama3.jinja", "mistral.jinja", "qwen2.5.jinja", "qwen3.jinja"));
+                         testing::Values("chatml.jinja", "command-r.jinja", "deepseek-r1.jinja",
+                                         "environment.jinja", "gemma2.jinja", "gemma3.jinja",
+                                         "granite3.jinja", "llama2.jinja", "llama3.jinja", "mistral.jinja",
+                                         "olmo2.jinja", "phi3.jinja", "phi4-mini.jinja", "qwen2.5.jinja",
+                                         "qwen3.jinja", "smollm2.jinja", "zephyr.jinja"));
+
+// tests/data/template_snippets.py: a small template for each thing that jinja2 does in its own way.
+TEST(ChatTemplate, SnippetsRenderAsInJinja2) {
+  const TempDir dir;
+  write_special_tokens(dir);
+  const Json vectors = stored_vectors("snippet_vectors.json");
+  const WallClock now = parse_wall_clock(vectors["now"].get<std::string>());
+  for (const Json& stored : vectors["snippets"]) {
+    SCOPED_TRACE(stored["template"].get<std::string>());
+    write_text(dir / "chat_template.jinja", stored["template"].get<std::string>());
+    expect_answer(stored, [&] {
+      return ChatTemplate::load(dir.path())->render(vectors["messages"], true, vectors["tools"], now);
+    });
+  }
+}
 
 TEST(ChatTemplate, FolderWithoutOneHasNone) {
   const TempDir dir;
@@ -104,8 +140,26 @@ TEST(ChatTemplate, TheOneForToolsTakesConversationsWithTools) {
                           {{"name", "tool_use"}, {"template", "{{ tools | length }} tools"}}};
   const ChatTemplate chat_template = load(dir, templates);
   EXPECT_EQ(chat_template.render(kHello), "plain");
-  EXPECT_EQ(chat_template.render(kHello, true, Json::array()), "plain");
+  EXPECT_EQ(chat_template.render(kHello, true, Json::array()), "0 tools") << "as in transformers";
   EXPECT_EQ(chat_template.render(kHello, true, Json::array({Json::object()})), "1 tools");
+}
+
+TEST(ChatTemplate, OthersThanTheDefaultHaveAFolder) {
+  const TempDir dir;
+  std::filesystem::create_directories(dir / "additional_chat_templates");
+  write_file_atomically(dir / "additional_chat_templates/tool_use.jinja", "{{ tools | length }} tools");
+  EXPECT_THROW(ChatTemplate::load(dir.path()), Error) << "none is the default";
+  write_file_atomically(dir / "chat_template.jinja", "plain");
+  const ChatTemplate chat_template = ChatTemplate::load(dir.path()).value();
+  EXPECT_EQ(chat_template.render(kHello), "plain");
+  EXPECT_EQ(chat_template.render(kHello, true, Json::array({Json::object()})), "1 tools");
+  write_file_atomically(dir / "additional_chat_templates/tool_use.jinja", "\n{{ 1 +");
+  try {
+    ChatTemplate::load(dir.path());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("tool_use.jinja: line 2: "), std::string::npos) << error.what();
+  }
 }
 
 TEST(ChatTemplate, ConfigThatHoldsNoTemplateIsRefused) {
@@ -128,6 +182,31 @@ TEST(ChatTemplate, WhatCannotBeRenderedIsAnErrorAtLoadWithItsLine) {
   EXPECT_NE(load_error("{% include 'other' %}"), "");
 }
 
+TEST(ChatTemplate, WhatOnlyLongerConversationsOrToolsReachIsFoundAtLoad) {
+  EXPECT_NE(
+      load_error("{% if messages | length > 1 %}\n{{ 'x' | no_such_filter }}{% endif %}").find("line 2: "),
+      std::string::npos);
+  EXPECT_NE(load_error("{% if tools %}{{ tools | no_such_filter }}{% endif %}"), "");
+  EXPECT_NE(load_error("{% for m in messages if m.tool_calls %}{{ no_such() }}{% endfor %}"), "");
+}
+
+// What a template asks of a value that the tried conversations lack, or have in another form, is not its
+// fault.
+TEST(ChatTemplate, MethodsOfAbsentValuesAreNoErrorAtLoad) {
+  EXPECT_EQ(load_error("{{ messages[9].get('x') }}{{ messages[0].no.strip() }}"), "");
+  EXPECT_EQ(load_error("{% for m in messages if m.tool_calls %}"
+                       "{{ m.tool_calls[0].function.arguments.strip() }}{% endfor %}"),
+            "");
+}
+
+TEST(ChatTemplate, MessagesThatAreNoConversationAreRefused) {
+  const TempDir dir;
+  const ChatTemplate chat_template = load(dir, "x");
+  for (const Json& messages : {Json(), Json::array(), Json::object(), Json("x"), Json::array({1})})
+    EXPECT_NE(render_error(chat_template, messages), "") << messages;
+  EXPECT_THROW(chat_template.render(kHello, true, "tools"), Error);
+}
+
 TEST(ChatTemplate, MayRefuseThePlainMessageThatLoadingTriesItWith) {
   const TempDir dir;
   const ChatTemplate chat_template = load(dir, "\n{{ raise_exception('needs a \"system\" message') }}");
@@ -138,6 +217,15 @@ TEST(ChatTemplate, MissingMembersAreErrorsThatNameTheLine) {
   const TempDir dir;
   const ChatTemplate chat_template = load(dir, "x\n{{ messages[0].no.such }}");
   EXPECT_EQ(render_error(chat_template, kHello), "chat template: line 2: undefined value");
+}
+
+TEST(ChatTemplate, ValuesNestedWithoutEndAreErrorsNotACrash) {
+  const TempDir dir;
+  const std::string nest =
+      "{% set ns = namespace(x=[]) %}{% for i in range(5000) %}{% set ns.x = [ns.x] %}{% endfor %}";
+  for (const char* shown : {"{{ ns.x }}", "{{ ns.x | tojson }}", "{{ ns.x | string }}"})
+    EXPECT_NE(render_error(load(dir, nest + shown), kHello).find("nested deeper"), std::string::npos)
+        << shown;
 }
 
 TEST(ChatTemplate, ClockIsTheRealOneUnlessGiven) {

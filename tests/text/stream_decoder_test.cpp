@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "base/json.h"
 #include "text/vectors.h"
 
@@ -56,6 +58,45 @@ TEST(StreamDecoder, EmitsWholeCharactersAmidInvalidBytes) {
   }
   EXPECT_EQ(joined.substr(0, 2), "é");
 }
+
+class StreamDecoderOfEveryKind : public testing::TestWithParam<std::string> {
+ protected:
+  void expect_whole_text(const std::vector<int64_t>& ids) const {
+    for (const bool skip : {true, false}) {
+      StreamDecoder decoder(tokenizer_, skip);
+      std::string joined;
+      for (const int64_t id : ids) joined += decoder.push(id);
+      joined += decoder.finish();
+      ASSERT_EQ(joined, tokenizer_.decode(ids, skip)) << Json(ids);
+    }
+  }
+  const Tokenizer tokenizer_ = Tokenizer::load(data_folder() / GetParam());
+};
+
+TEST_P(StreamDecoderOfEveryKind, PiecesOfEncodedTextsJoinToTheWhole) {
+  for (const Json& vectors : stored_vectors("tokenizer_vectors.json"))
+    for (const Json& stored : vectors["cases"])
+      expect_whole_text(tokenizer_.encode(stored["text"].get<std::string>(), true));
+}
+
+// Ids in any order, as a model may sample them. Bytes of Llama 2 that are no UTF-8 are left out: there what
+// is out already can turn into U+FFFD.
+TEST_P(StreamDecoderOfEveryKind, PiecesOfAnyIdsJoinToTheWhole) {
+  std::mt19937 chance(3);
+  std::vector<int64_t> ids_to_draw;
+  for (int64_t id = 0; id < tokenizer_.vocab_size() + 2; ++id) {
+    const std::string text = tokenizer_.decode(std::vector{id}, false);
+    if (GetParam() != "llama2" || text.find("\ufffd") == std::string::npos) ids_to_draw.push_back(id);
+  }
+  for (int round = 0; round < 1000; ++round) {
+    std::vector<int64_t> ids(chance() % 24);
+    for (int64_t& id : ids) id = ids_to_draw[chance() % ids_to_draw.size()];
+    expect_whole_text(ids);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, StreamDecoderOfEveryKind,
+                         testing::Values("gpt2", "llama3", "qwen2", "llama2", "unigram", "wordpiece"));
 
 TEST(StreamDecoder, IsAsNewAfterFinish) {
   const Tokenizer tokenizer = Tokenizer::load(data_folder() / "llama2");

@@ -145,22 +145,61 @@ TEST(Tokenizer, DamagedFileIsAnErrorThatNamesIt) {
   }
 }
 
+// The vocab.json and merges.txt of a tokenizer, in a folder that does not say whose they are.
+fs::path write_bpe_files(const fs::path& dir, const Json& tokenizer) {
+  std::string merges = "#version: 0.2\n";
+  for (const Json& merge : tokenizer["model"]["merges"])
+    merges += merge[0].get<std::string>() + " " + merge[1].get<std::string>() + "\n";
+  fs::create_directories(dir);
+  write_file_atomically(dir / "vocab.json", tokenizer["model"]["vocab"].dump());
+  write_file_atomically(dir / "merges.txt", merges);
+  return dir;
+}
+
 TEST(Tokenizer, Gpt2FilesGiveTheSameIdsAsTokenizerJson) {
   const TempDir dir;
   const Tokenizer modern = train(dir / "modern");
-  const Json json = parse_json(read_file(dir / "modern/tokenizer.json"), "tokenizer.json");
-  std::string merges = "#version: 0.2\n";
-  for (const Json& merge : json["model"]["merges"])
-    merges += merge[0].get<std::string>() + " " + merge[1].get<std::string>() + "\n";
-  const fs::path old = dir / "old";
-  fs::create_directories(old);
-  write_file_atomically(old / "vocab.json", json["model"]["vocab"].dump());
-  write_file_atomically(old / "merges.txt", merges);
+  const fs::path old =
+      write_bpe_files(dir / "old", parse_json(read_file(dir / "modern/tokenizer.json"), "tokenizer.json"));
   EXPECT_EQ(code_of_load(old), ErrorCode::unsupported) << "whose files they are is not known";
   write_file_atomically(old / "config.json", R"({"model_type": "gpt2"})");
   const Tokenizer tokenizer = Tokenizer::load(old);
   for (const std::string text : {"libfoo-dev, isn't it?", "end<|endoftext|>", "日本"})
     EXPECT_EQ(tokenizer.encode(text, true), modern.encode(text, true)) << text;
+}
+
+TEST(Tokenizer, Qwen2FilesCutWordsAndComposeCharactersAsQwen2Does) {
+  const TempDir dir;
+  const fs::path stored = fs::path(RFT_TEST_DATA_DIR) / "text/qwen2";
+  const Tokenizer modern = Tokenizer::load(stored);
+  const fs::path old =
+      write_bpe_files(dir / "old", parse_json(read_file(stored / "tokenizer.json"), "tokenizer.json"));
+  write_file_atomically(old / "tokenizer_config.json",
+                        R"({"tokenizer_class": "Qwen2Tokenizer", "eos_token": "<|eot|>", "pad_token": null,
+                            "unk_token": null, "bos_token": null, "added_tokens_decoder": {
+                            "420": {"content": "<|begin|>", "special": true},
+                            "421": {"content": "<|eot|>", "special": true},
+                            "422": {"content": "<tool>", "lstrip": true, "rstrip": true, "special": false}}})");
+  const Tokenizer tokenizer = Tokenizer::load(old);
+  EXPECT_EQ(tokenizer.vocab_size(), modern.vocab_size());
+  for (const std::string text : {"isn't 1234567", "e\u0301", "<|begin|>a <tool> b<|eot|>", "a\r\n\n  b"})
+    EXPECT_EQ(tokenizer.encode(text, true), modern.encode(text, true)) << text;
+}
+
+TEST(Tokenizer, DamagedBpeFilesAreErrorsThatNameThem) {
+  const TempDir dir;
+  write_file_atomically(dir / "config.json", R"({"model_type": "gpt2"})");
+  write_file_atomically(dir / "merges.txt", "a b\nab\n");
+  write_file_atomically(dir / "vocab.json", R"({"a": 0, "b": 1, "ab": 2})");
+  std::string message;
+  EXPECT_EQ(code_of_load(dir.path(), &message), ErrorCode::invalid_argument);
+  EXPECT_NE(message.find("merges.txt:2: not a pair"), std::string::npos) << message;
+  write_file_atomically(dir / "merges.txt", "a c\n");
+  EXPECT_EQ(code_of_load(dir.path(), &message), ErrorCode::invalid_argument);
+  EXPECT_NE(message.find("vocab.json and merges.txt: "), std::string::npos) << message;
+  write_file_atomically(dir / "vocab.json", R"({"a": "x"})");
+  EXPECT_EQ(code_of_load(dir.path(), &message), ErrorCode::invalid_argument);
+  EXPECT_NE(message.find("the id of the token \"a\" is no number"), std::string::npos) << message;
 }
 
 TEST(Tokenizer, ServesManyThreadsAtOnce) {

@@ -47,7 +47,8 @@ TEST_P(TokenizerVectors, StreamedPiecesJoinToTheWholeText) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, TokenizerVectors, testing::Values("gpt2", "llama3", "qwen2", "llama2"));
+INSTANTIATE_TEST_SUITE_P(Families, TokenizerVectors,
+                         testing::Values("gpt2", "llama3", "qwen2", "llama2", "unigram", "wordpiece"));
 
 }  // namespace
 }  // namespace rft::text

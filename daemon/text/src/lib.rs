@@ -2,8 +2,11 @@
 //! `answer`, which turns errors and panics into text. The work is done in the modules.
 
 mod boundary;
+mod dialect;
+mod filters;
 mod header;
 mod pyjson;
+mod python;
 mod template;
 mod tokenizer;
 mod train;
@@ -29,18 +32,6 @@ pub unsafe extern "C" fn rft_text_tokenizer_new(
     out: *mut Buffer,
 ) -> c_int {
     answer_handle(tokenizer, out, || TextTokenizer::from_json(json.text()?))
-}
-
-/// # Safety
-/// As rust_text.h says of views and results.
-#[no_mangle]
-pub unsafe extern "C" fn rft_text_tokenizer_new_gpt2(
-    vocabulary: View,
-    merges: View,
-    tokenizer: *mut *mut TextTokenizer,
-    out: *mut Buffer,
-) -> c_int {
-    answer_handle(tokenizer, out, || TextTokenizer::from_gpt2_files(vocabulary.text()?, merges.text()?))
 }
 
 /// # Safety
@@ -104,11 +95,11 @@ pub unsafe extern "C" fn rft_text_tokenizer_num_ids(tokenizer: *const TextTokeni
 #[no_mangle]
 pub unsafe extern "C" fn rft_text_template_new(
     source: View,
-    probe: View,
+    probes: View,
     template: *mut *mut ChatTemplate,
     out: *mut Buffer,
 ) -> c_int {
-    answer_handle(template, out, || ChatTemplate::new(source.text()?, probe.text()?))
+    answer_handle(template, out, || ChatTemplate::new(source.text()?, probes.text()?))
 }
 
 /// # Safety

@@ -1,16 +1,23 @@
 //! JSON as Python's `json.dumps` writes it, which is what `tojson` is in a chat template. The defaults differ
 //! from dumps in one point, as Hugging Face sets them: `ensure_ascii` is false.
 
+use crate::python::{float_text, MAX_DEPTH};
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use std::fmt::Write;
 
 /// The template filter `tojson(value, ensure_ascii, indent, separators, sort_keys)`.
-pub fn tojson(value: &Value, options: Kwargs) -> Result<Value, Error> {
-    let indent: Option<Value> = options.get("indent")?;
-    let separators: Option<Vec<String>> = options.get("separators")?;
+pub fn tojson(
+    value: &Value,
+    ensure_ascii: Option<bool>,
+    indent: Option<Value>,
+    separators: Option<Vec<String>>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    let indent = indent.or(options.get("indent")?).filter(|indent| !indent.is_none());
+    let separators = separators.or(options.get("separators")?);
     let style = Style {
-        ensure_ascii: options.get::<Option<bool>>("ensure_ascii")?.unwrap_or(false),
+        ensure_ascii: ensure_ascii.or(options.get("ensure_ascii")?).unwrap_or(false),
         sort_keys: options.get::<Option<bool>>("sort_keys")?.unwrap_or(false),
         indent: indent.as_ref().map(indent_text).transpose()?,
         separators: separators.map(separator_pair).transpose()?,
@@ -62,11 +69,15 @@ impl Style {
     }
 
     fn write(&self, out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+        if depth > MAX_DEPTH {
+            let text = format!("a value nested deeper than {MAX_DEPTH} levels cannot be written as JSON");
+            return Err(Error::new(ErrorKind::BadSerialization, text));
+        }
         match value.kind() {
             ValueKind::None => out.push_str("null"),
             ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
             ValueKind::Number if value.is_integer() => out.push_str(&value.to_string()),
-            ValueKind::Number => out.push_str(&python_float(f64::try_from(value.clone())?)),
+            ValueKind::Number => out.push_str(&json_float(f64::try_from(value.clone())?)),
             ValueKind::String => self.write_string(out, value.as_str().unwrap_or_default()),
             ValueKind::Map => self.write_map(out, value, depth)?,
             ValueKind::Seq => self.write_seq(out, value, depth)?,
@@ -159,25 +170,11 @@ fn push_unicode_escape(out: &mut String, character: char) {
     }
 }
 
-/// `repr(float)`: the shortest digits that read back, with an exponent below 1e-4 and from 1e16 on.
-fn python_float(number: f64) -> String {
-    if number.is_nan() {
-        return "NaN".into();
-    }
-    if number.is_infinite() {
-        return if number > 0.0 { "Infinity".into() } else { "-Infinity".into() };
-    }
-    let scientific = format!("{number:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if number != 0.0 && !(-4..16).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{digits}e{sign}{:02}", exponent.abs());
-    }
-    let plain = format!("{number}");
-    if plain.contains('.') {
-        plain
-    } else {
-        plain + ".0"
+fn json_float(number: f64) -> String {
+    match number {
+        _ if number.is_nan() => "NaN".into(),
+        f64::INFINITY => "Infinity".into(),
+        f64::NEG_INFINITY => "-Infinity".into(),
+        _ => float_text(number),
     }
 }

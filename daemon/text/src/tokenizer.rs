@@ -1,9 +1,7 @@
-//! A loaded tokenizer.json, or GPT-2's pair of files from before there was one.
+//! A loaded tokenizer.json.
 
 use crate::boundary::Result;
-use tokenizers::models::bpe::{Vocab, BPE};
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, Tokenizer};
+use tokenizers::Tokenizer;
 
 pub struct TextTokenizer {
     tokenizer: Tokenizer,
@@ -12,33 +10,7 @@ pub struct TextTokenizer {
 
 impl TextTokenizer {
     pub fn from_json(json: &str) -> Result<Self> {
-        Self::new(json.parse::<Tokenizer>().map_err(text)?)
-    }
-
-    pub fn from_gpt2_files(vocabulary: &str, merges: &str) -> Result<Self> {
-        let vocabulary: Vocab =
-            serde_json::from_str(vocabulary).map_err(|error| format!("vocab.json: {error}"))?;
-        let merges = merges
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with("#version"))
-            .map(|line| match line.split_once(' ') {
-                Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
-                None => Err(format!("merges.txt: no pair in the line \"{line}\"")),
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let has_end = vocabulary.contains_key("<|endoftext|>");
-        let model = BPE::builder().vocab_and_merges(vocabulary, merges).build().map_err(text)?;
-        let byte_level = ByteLevel::new(false, true, true);
-        let mut tokenizer = Tokenizer::new(model);
-        tokenizer.with_pre_tokenizer(Some(byte_level));
-        tokenizer.with_decoder(Some(byte_level));
-        if has_end {
-            tokenizer.add_special_tokens([AddedToken::from("<|endoftext|>", true)]).map_err(text)?;
-        }
-        Self::new(tokenizer)
-    }
-
-    fn new(mut tokenizer: Tokenizer) -> Result<Self> {
+        let mut tokenizer = json.parse::<Tokenizer>().map_err(text)?;
         tokenizer.with_truncation(None).map_err(text)?;
         tokenizer.with_padding(None);
         let num_ids = tokenizer.get_vocab(true).values().max().map_or(0, |id| i64::from(*id) + 1);
