@@ -188,6 +188,10 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"resources", "gpus", &resources.gpus, between(0, 1), "GPUs that the job needs"},
       {"resources", "cores", &resources.cores, at_least(0),
        "CPU cores that the job takes; 0: all of the machine's, or with a GPU its share of them"},
+      {"resources", "ranks", &resources.ranks, between(1, 256),
+       "processes that train the job together, each with the whole model, on its share of the cores and of "
+       "the "
+       "rows; on the CPU"},
 
       {"retry", "max_attempts", &retry.max_attempts, at_least(1),
        "failed attempts after which the job is given up"},
@@ -219,7 +223,6 @@ const std::vector<RefusedKey>& refused_keys() {
       {"rollout", "top_p", kUnfiltered},
       {"rollout", "min_p", kUnfiltered},
       {"model", "lora", "this version trains every weight; leave the key out"},
-      {"resources", "ranks", "this version runs a job as one process; leave the key out"},
       {"", "resolved", "it is what admission decides; leave the section out"},
   };
   return keys;
@@ -236,6 +239,7 @@ class Checks {
     check_clipping();
     check_kl();
     check_warmup();
+    check_ranks();
   }
 
  private:
@@ -308,6 +312,17 @@ class Checks {
   void check_warmup() const {
     if (!job_.warmup.data.empty() && job_.warmup.epochs == 0)
       fail("warmup", "data", "is given but epochs is 0; set epochs in [warmup] or leave data out");
+  }
+
+  void check_ranks() const {
+    const auto& [gpus, cores, ranks] = job_.resources;
+    if (ranks > 1 && gpus > 0)
+      fail("resources", "ranks",
+           fmt::format("= {} is for the CPU, and gpus = {}; set gpus = 0, or leave ranks out", ranks, gpus));
+    if (cores > 0 && ranks > cores)
+      fail("resources", "ranks",
+           fmt::format("= {} is more than cores = {}, and each rank needs one; lower it or raise cores",
+                       ranks, cores));
   }
 
   const JobConfig& job_;

@@ -106,6 +106,7 @@ struct CheckpointConfig {
 struct ResourcesConfig {
   int64_t gpus = 0;
   int64_t cores = 0;  // 0: all of the machine's
+  int64_t ranks = 1;  // processes that share the job and its cores
 };
 
 struct RetryConfig {

@@ -225,7 +225,9 @@ void Lifecycle::admit(int64_t id) {
 
 void Lifecycle::admitted(int64_t id, const Admitted& result) {
   const auto& plan = result.plan;
-  if (const auto never = queue_.never_fits(plan.resources.cores, plan.resources.gpus))
+  // With cores = 0 a job takes what there is, but each of its ranks needs one.
+  const int64_t cores = std::max(plan.resources.cores, plan.resources.ranks);
+  if (const auto never = queue_.never_fits(cores, plan.resources.gpus))
     return reject(id, "job.toml: " + *never);
   Job& job = ledger_.find(id)->job;
   if (!plan.name.empty()) job.name = plan.name;

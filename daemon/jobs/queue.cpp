@@ -24,8 +24,9 @@ std::optional<std::string> Queue::never_fits(int64_t cores, int64_t gpus) const 
     return fmt::format("it asks for {} {}, and this machine gives jobs {}; lower gpus in [resources]", gpus,
                        gpus == 1 ? "GPU" : "GPUs", num_gpus_);
   if (cores > num_cores_)
-    return fmt::format("it asks for {} cores, and this machine gives jobs {}; lower cores in [resources]",
-                       cores, num_cores_);
+    return fmt::format(
+        "it asks for {} cores, and this machine gives jobs {}; lower cores and ranks in [resources]", cores,
+        num_cores_);
   return std::nullopt;
 }
 

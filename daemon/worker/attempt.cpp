@@ -18,6 +18,7 @@
 #include "worker/pipeline.h"
 #include "worker/reporter.h"
 #include "worker/run.h"
+#include "worker/siblings.h"
 
 namespace rft::worker {
 namespace {
@@ -58,15 +59,19 @@ WorkerFinished failed(ErrorCode code, const std::string& message) {
           .transient = is_transient(code)};
 }
 
-WorkerFinished run_to_end(const AttemptOptions& options, const JobFolder& folder, Reporter& reporter) {
+// Throws RankLost alone: what became of that rank is for its parent to say.
+WorkerFinished run_to_end(const AttemptOptions& options, const JobFolder& folder, Reporter& reporter,
+                          engine::Ranks& ranks) {
   try {
-    engine::set_num_threads(options.threads);
+    engine::set_num_threads(threads_per_rank(options.threads, ranks.size()));
     Run run(folder, {.host_program = plugins::host_program_beside_executable(), .device = options.device},
-            reporter);
+            reporter, ranks);
     return {.outcome = WorkerOutcome::succeeded, .result = run_pipeline(run)};
   } catch (const engine::Interrupted&) {
     reporter.log("info", "stopped; a resume point is written");
     return {.outcome = WorkerOutcome::stopped};
+  } catch (const engine::RankLost&) {
+    throw;
   } catch (const Error& error) {
     return failed(error.code(), error.what());
   } catch (const std::bad_alloc&) {
@@ -77,26 +82,51 @@ WorkerFinished run_to_end(const AttemptOptions& options, const JobFolder& folder
   }
 }
 
+int64_t num_ranks_of(const JobFolder& folder) { return config::parse_plan(folder.plan()).resources.ranks; }
+
+int run_first_rank(const AttemptOptions& options, const JobFolder& folder) {
+  UniqueFd lock = try_lock_file(folder.lock());
+  if (!lock) {
+    std::cerr << "rft-worker: another attempt of this job is alive: " << folder.lock().string()
+              << " is locked\n";
+    return kExitOtherAttempt;
+  }
+  // Held until the process is gone: what runs after main's end belongs to the attempt too.
+  const int held = lock.release();
+  const std::unique_ptr<DaemonLink> link = link_to_daemon(options, folder);
+  Siblings siblings(options, num_ranks_of(folder), held);
+  Reporter reporter(folder.root, link.get(), stop_requested, siblings.ranks());
+  WorkerFinished finished;
+  try {
+    finished = run_to_end(options, folder, reporter, siblings.ranks());
+  } catch (const engine::RankLost& lost) {
+    finished = failed(lost.code(), siblings.end_of(lost.rank()));
+  }
+  if (finished.outcome == WorkerOutcome::failed)
+    reporter.log("error", finished.error_message);
+  else
+    siblings.wait();
+  reporter.send(to_json(finished));
+  return finished.outcome == WorkerOutcome::failed ? kExitFailed : kExitDone;
+}
+
+// Whatever there is to say, the first rank says.
+int run_other_rank(const AttemptOptions& options, const JobFolder& folder) {
+  engine::Ranks ranks = join_ranks(options.rank, num_ranks_of(folder));
+  Reporter reporter(folder.root, nullptr, stop_requested, ranks);
+  const WorkerFinished finished = run_to_end(options, folder, reporter, ranks);
+  if (finished.outcome != WorkerOutcome::failed) return kExitDone;
+  ranks.fail(finished.error_code, finished.error_message);
+  return kExitFailed;
+}
+
 }  // namespace
 
 int run_attempt(const AttemptOptions& options) {
   try {
     stop_on_signals();
     const JobFolder folder{options.job_folder};
-    UniqueFd lock = try_lock_file(folder.lock());
-    if (!lock) {
-      std::cerr << "rft-worker: another attempt of this job is alive: " << folder.lock().string()
-                << " is locked\n";
-      return kExitOtherAttempt;
-    }
-    // Held until the process is gone: what runs after main's end belongs to the attempt too.
-    lock.release();
-    const std::unique_ptr<DaemonLink> link = link_to_daemon(options, folder);
-    Reporter reporter(folder.root, link.get(), stop_requested);
-    const WorkerFinished finished = run_to_end(options, folder, reporter);
-    if (finished.outcome == WorkerOutcome::failed) reporter.log("error", finished.error_message);
-    reporter.send(to_json(finished));
-    return finished.outcome == WorkerOutcome::failed ? kExitFailed : kExitDone;
+    return options.rank > 0 ? run_other_rank(options, folder) : run_first_rank(options, folder);
   } catch (const std::exception& error) {
     std::cerr << "rft-worker: " << error.what() << "\n";
     return kExitFailed;

@@ -14,6 +14,7 @@ namespace {
 std::string checkpoint_name(int64_t iteration) { return fmt::format("iteration-{:06}", iteration); }
 
 void write_checkpoint(Run& run, int64_t iteration) {
+  if (!run.ranks.first()) return;
   const fs::path target = run.folder.checkpoints() / checkpoint_name(iteration);
   fs::create_directories(run.folder.checkpoints());
   fs::remove_all(target);  // of an attempt that ended before it could save the state that names it
@@ -40,7 +41,7 @@ void keep_checkpoint(Run& run, double value) {
 }
 
 void prune_checkpoints(Run& run) {
-  if (!fs::exists(run.folder.checkpoints())) return;
+  if (!run.ranks.first() || !fs::exists(run.folder.checkpoints())) return;
   std::vector<std::string> named;
   for (const CheckpointEntry& entry : run.state.checkpoints)
     named.push_back(checkpoint_name(entry.iteration));
@@ -51,7 +52,9 @@ void prune_checkpoints(Run& run) {
   for (const fs::path& path : unnamed) fs::remove_all(path);
 }
 
-void export_best(Run& run) {
+namespace {
+
+void copy_best(Run& run) {
   run.reporter.advance("export", 0, 1, "models");
   const fs::path best = run.folder.checkpoints() / checkpoint_name(run.state.best().iteration);
   const fs::path temporary = run.folder.root / ".model.tmp";
@@ -61,6 +64,13 @@ void export_best(Run& run) {
   publish_folder(temporary, run.folder.model());
   run.reporter.advance("export", 1, 1, "models");
   run.reporter.log("info", "exported " + best.filename().string() + " as " + run.folder.model().string());
+}
+
+}  // namespace
+
+void export_best(Run& run) {
+  if (run.ranks.first()) copy_best(run);
+  run.ranks.barrier();  // all of them read it
 }
 
 Json summary_of(const Run& run) {
@@ -74,6 +84,7 @@ Json summary_of(const Run& run) {
 }
 
 void write_summary(const Run& run) {
+  if (!run.ranks.first()) return;
   write_file_atomically(run.folder.summary(), summary_of(run).dump(2) + "\n");
 }
 

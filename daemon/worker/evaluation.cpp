@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "engine/rollout/generate.h"
+#include "engine/rollout/divided.h"
 
 namespace rft::worker {
 namespace {
@@ -43,7 +43,8 @@ std::vector<ScoredCompletion> complete(Run& run, const engine::Decoder& model,
     prompts.push_back({.ids = examples[i].prompt_ids, .num_samples = 1, .stream = i});
     sources.push_back(&examples[i]);
   }
-  auto completions = engine::generate(model, prompts, sampling(run), &run.tokenizer, progress);
+  auto completions =
+      engine::generate_divided(model, prompts, sampling(run), &run.tokenizer, progress, run.ranks);
   return run.scoring.describe(sources, std::move(completions));
 }
 

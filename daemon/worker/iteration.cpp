@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/ppo/permutation.h"
+#include "engine/rollout/divided.h"
 #include "worker/checkpoints.h"
 #include "worker/evaluation.h"
 
@@ -98,7 +99,8 @@ Completions roll_out(Run& run, const Prompts& prompts) {
                      .num_samples = rollout.samples_per_prompt,
                      .stream = index});
   const auto start = Clock::now();
-  auto completions = engine::generate(*run.policy, batch, sampling, &run.tokenizer, run.reporter);
+  auto completions =
+      engine::generate_divided(*run.policy, batch, sampling, &run.tokenizer, run.reporter, run.ranks);
   run.times.rollout_s = seconds_since(start);
   return completions;
 }

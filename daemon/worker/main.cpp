@@ -19,6 +19,7 @@ CLI::App* add_train(CLI::App& app, AttemptOptions& options) {
   train->add_option("--attempt", options.attempt, "Number of this attempt")->check(CLI::PositiveNumber);
   train->add_option("--threads", options.threads, "Threads of the computation (default: all cores)")
       ->check(CLI::NonNegativeNumber);
+  train->add_option("--rank", options.rank)->group("");  // for the processes that the first rank starts
   train->add_option("--device", options.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
   train->footer(
       "Exit codes: 0 succeeded, or stopped with a resume point written; 1 failed; 75 another attempt is "

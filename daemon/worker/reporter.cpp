@@ -19,19 +19,23 @@ std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(
 
 }  // namespace
 
+Reporter::Files::Files(const std::filesystem::path& job_folder)
+    : log(job_folder / "log.txt"),
+      metrics(job_folder / "metrics.jsonl"),
+      rollouts(job_folder / "rollouts.jsonl"),
+      validation(job_folder / "validation.jsonl") {}
+
 Reporter::Reporter(const std::filesystem::path& job_folder, DaemonLink* link,
-                   const std::atomic<bool>& stop_requested)
-    : link_(link),
-      stop_requested_(stop_requested),
-      log_(job_folder / "log.txt"),
-      metrics_(job_folder / "metrics.jsonl"),
-      rollouts_(job_folder / "rollouts.jsonl"),
-      validation_(job_folder / "validation.jsonl") {}
+                   const std::atomic<bool>& stop_requested, const engine::Ranks& ranks)
+    : link_(link), stop_requested_(stop_requested), ranks_(ranks) {
+  if (ranks.first()) files_.emplace(job_folder);
+}
 
 void Reporter::restore(const FileLengths& lengths) {
-  metrics_.cut_to(lengths.metrics);
-  rollouts_.cut_to(lengths.rollouts);
-  validation_.cut_to(lengths.validation);
+  if (!files_) return;
+  files_->metrics.cut_to(lengths.metrics);
+  files_->rollouts.cut_to(lengths.rollouts);
+  files_->validation.cut_to(lengths.validation);
 }
 
 void Reporter::advance(std::string_view phase, int64_t done, int64_t total, std::string_view unit) {
@@ -73,12 +77,13 @@ void Reporter::set_position(const RunPosition& position) {
 }
 
 void Reporter::log(const std::string& level, const std::string& message) {
+  if (!files_) return;
   const std::string line = utc_now() +
                            (level == "info"      ? " "
                             : level == "warning" ? " WARNING "
                                                  : " ERROR ") +
                            message;
-  log_.append_line(line);
+  files_->log.append_line(line);
   if (!link_) std::cerr << line << std::endl;
   send({{"type", "log"}, {"level", level}, {"message", message}});
 }
@@ -89,19 +94,31 @@ void Reporter::warn(const std::string& name, const std::string& message) {
 }
 
 void Reporter::metrics(const std::map<std::string, double>& values) {
+  if (!files_) return;
   Json line = {{"time", utc_now()}, {"iteration", position_.iteration}, {"epoch", position_.epoch}};
   for (const auto& [name, value] : values) line[name] = value;
-  metrics_.append_line(dump_json(line));
+  files_->metrics.append_line(dump_json(line));
   send({{"type", "metrics"},
         {"iteration", position_.iteration},
         {"epoch", position_.epoch},
         {"values", Json(values)}});
 }
 
+void Reporter::rollout(const Json& episode) {
+  if (files_) files_->rollouts.append_line(dump_json(episode));
+}
+
+void Reporter::validated(const Json& episode) {
+  if (files_) files_->validation.append_line(dump_json(episode));
+}
+
 void Reporter::send(const Json& message) {
   if (link_) link_->send(message);
 }
 
-FileLengths Reporter::sync() { return {metrics_.sync(), rollouts_.sync(), validation_.sync()}; }
+FileLengths Reporter::sync() {
+  if (!files_) return {};
+  return {files_->metrics.sync(), files_->rollouts.sync(), files_->validation.sync()};
+}
 
 }  // namespace rft::worker

@@ -3,7 +3,7 @@
 //
 // metrics.jsonl, rollouts.jsonl and validation.jsonl are part of the job's resumable state: their lengths are
 // saved with it and they are cut to them when it is restored. log.txt is not: what an attempt said before it
-// died is worth keeping. Used from the pipeline's thread.
+// died is worth keeping. Of several ranks the first alone says anything. Used from the pipeline's thread.
 #pragma once
 
 #include <atomic>
@@ -11,11 +11,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "base/files.h"
 #include "base/json.h"
 #include "engine/progress_sink.h"
+#include "engine/ranks.h"
 #include "worker/daemon_link.h"
 
 namespace rft::worker {
@@ -38,14 +40,14 @@ struct RunPosition {
 class Reporter : public engine::ProgressSink {
  public:
   // `link` may be null: then the log goes to stderr as well. `stop_requested` may be set from any thread or a
-  // signal handler. Both outlive the reporter.
-  Reporter(const std::filesystem::path& job_folder, DaemonLink* link,
-           const std::atomic<bool>& stop_requested);
+  // signal handler. All outlive the reporter.
+  Reporter(const std::filesystem::path& job_folder, DaemonLink* link, const std::atomic<bool>& stop_requested,
+           const engine::Ranks& ranks);
 
   // Cuts the files to what a restored state covers.
   void restore(const FileLengths& lengths);
   void advance(std::string_view phase, int64_t done, int64_t total, std::string_view unit) override;
-  bool stop_requested() const override { return stop_requested_; }
+  bool stop_requested() const override { return stop_requested_ || ranks_.halted(); }
 
   void set_position(const RunPosition& position);
   // `level` is info, warning or error.
@@ -54,8 +56,8 @@ class Reporter : public engine::ProgressSink {
   void warn(const std::string& name, const std::string& message);
   // One line of metrics.jsonl, and a metrics event.
   void metrics(const std::map<std::string, double>& values);
-  void rollout(const Json& episode) { rollouts_.append_line(dump_json(episode)); }
-  void validated(const Json& episode) { validation_.append_line(dump_json(episode)); }
+  void rollout(const Json& episode);
+  void validated(const Json& episode);
   // A message of the worker stream as it is; nothing where there is no daemon.
   void send(const Json& message);
 
@@ -65,12 +67,15 @@ class Reporter : public engine::ProgressSink {
  private:
   using Clock = std::chrono::steady_clock;
 
+  struct Files {
+    explicit Files(const std::filesystem::path& job_folder);
+    AppendFile log, metrics, rollouts, validation;
+  };
+
   DaemonLink* link_;
   const std::atomic<bool>& stop_requested_;
-  AppendFile log_;
-  AppendFile metrics_;
-  AppendFile rollouts_;
-  AppendFile validation_;
+  const engine::Ranks& ranks_;
+  std::optional<Files> files_;  // of the first rank
   RunPosition position_;
   std::string phase_;
   Clock::time_point phase_start_;

@@ -80,7 +80,8 @@ Splits load_splits(const JobFolder& folder, const config::JobConfig& config, con
 
 std::unique_ptr<engine::Warmup> make_warmup(const config::JobConfig& config, const Splits& data,
                                             const text::Tokenizer& tokenizer,
-                                            const std::shared_ptr<engine::Decoder>& policy) {
+                                            const std::shared_ptr<engine::Decoder>& policy,
+                                            engine::Ranks& ranks) {
   if (config.warmup.epochs == 0) return nullptr;
   const std::vector<int64_t>& ends = policy->config().eos_token_ids;
   if (ends.empty())
@@ -104,7 +105,7 @@ std::unique_ptr<engine::Warmup> make_warmup(const config::JobConfig& config, con
   options.weight_decay = config.training.weight_decay;
   options.max_grad_norm = config.training.max_grad_norm;
   options.seed = static_cast<uint64_t>(config.training.seed);
-  return std::make_unique<engine::Warmup>(policy, std::move(examples), options);
+  return std::make_unique<engine::Warmup>(policy, std::move(examples), options, ranks);
 }
 
 plugins::ScorerOptions scorer_options_of(const config::JobConfig& config, const JobFolder& folder,
@@ -125,31 +126,45 @@ plugins::ScorerOptions scorer_options_of(const config::JobConfig& config, const 
 
 }  // namespace
 
-Run::Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_reporter)
+Run::Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_reporter,
+         engine::Ranks& all_ranks)
     : folder(job_folder),
       config(config::parse_plan(folder.plan())),
       reporter(job_reporter),
+      ranks(all_ranks),
       decoder_options(engine::decoder_options(options.device, config.model.dtype)),
       tokenizer(text::Tokenizer::load(config.resolved.model_path)),
       chat_template(text::ChatTemplate::load(config.resolved.model_path)),
       data(load_splits(folder, config, tokenizer, chat_template)),
       length(run_length_of(config, data.train.size())),
       policy(engine::Decoder::load(config.resolved.model_path, decoder_options)),
-      warmup(make_warmup(config, data, tokenizer, policy)),
-      trainer(policy, ppo_options_of(config), length.num_iterations),
-      scoring(config.scorer, scorer_options_of(config, folder, options), tokenizer, config.rollout.stop),
+      warmup(make_warmup(config, data, tokenizer, policy, ranks)),
+      trainer(policy, ppo_options_of(config), length.num_iterations, ranks),
+      scoring(config.scorer, scorer_options_of(config, folder, options), tokenizer, config.rollout.stop,
+              ranks),
       resume_points_(folder.resume()) {
   restore();
 }
 
 void Run::restore() {
   // Before PPO the tensors are the warm-up's, afterwards the trainer's.
-  const Restored restored = resume_points_.restore([this](const fs::path& point) {
+  const auto load_tensors = [this](const fs::path& point) {
     if (fs::exists(point / kTrainerState))
       trainer.load(point / kTrainerState);
     else if (warmup != nullptr && fs::exists(point / kWarmupState))
       warmup->load(point / kWarmupState);
-  });
+  };
+  // The first rank chooses, and sets damaged points aside; the others follow it.
+  Restored restored;
+  if (ranks.first()) restored = resume_points_.restore(load_tensors);
+  const Json chosen = parse_json(
+      ranks.from_first(dump_json({{"state", to_json(restored.state)}, {"point", restored.point.string()}})),
+      "what the first rank restored");
+  if (!ranks.first()) {
+    restored.state = run_state_from_json(chosen.at("state"));
+    restored.point = chosen.at("point").get<std::string>();
+    if (!restored.point.empty()) load_tensors(restored.point);
+  }
   for (const std::string& damaged : restored.damaged) reporter.warn("resume_point_damaged", damaged);
   state = restored.state;
   reporter.restore(state.lengths);
@@ -159,6 +174,7 @@ void Run::restore() {
 }
 
 void Run::save_resume_point() {
+  if (!ranks.first()) return;
   state.lengths = reporter.sync();
   resume_points_.write(state, [this](const fs::path& point) {
     if (state.reference_frozen)

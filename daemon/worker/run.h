@@ -1,5 +1,9 @@
 // The parts of one attempt of a job, put together once: configuration, model, text, data, scorer, trainer,
 // and the state that they resume from. pipeline.cpp tells what happens with them.
+//
+// Each rank of a job has a run of its own and goes through the same pipeline: rollouts and updates are
+// divided between them, and what is random, scored or decided is the same on all. The first rank alone has
+// the scorer and writes files.
 #pragma once
 
 #include <chrono>
@@ -13,6 +17,7 @@
 #include "engine/model/decoder.h"
 #include "engine/ppo/trainer.h"
 #include "engine/ppo/warmup.h"
+#include "engine/ranks.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 #include "worker/dataset.h"
@@ -52,15 +57,18 @@ struct IterationTimes {
 class Run {
  public:
   // Loads everything and restores the newest resume point. Throws rft::Error with what is wrong.
-  Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_reporter);
+  Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_reporter,
+      engine::Ranks& all_ranks);
 
-  void save_resume_point();
-  // Whether `[checkpoint] resume_every_s` has passed since the last one.
+  void save_resume_point();  // on the first rank; nothing on the others
+  // Whether `[checkpoint] resume_every_s` has passed since the last one. Each rank has a clock of its own:
+  // nothing that all ranks take part in may follow from it.
   bool resume_point_due() const;
 
   const JobFolder folder;
   const config::JobConfig config;
   Reporter& reporter;
+  engine::Ranks& ranks;
   const engine::DecoderOptions decoder_options;
   const text::Tokenizer tokenizer;
   const std::optional<text::ChatTemplate> chat_template;

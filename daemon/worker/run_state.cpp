@@ -90,6 +90,7 @@ Restored ResumePoints::restore(const std::function<void(const fs::path&)>& load_
     try {
       restored.state = run_state_from_json(parse_json(read_file(point / "state.json"), "state.json"));
       load_tensors(point);
+      restored.point = point;
     } catch (const std::exception& error) {
       restored.damaged.push_back(point.string() + " cannot be restored: " + error.what());
       continue;

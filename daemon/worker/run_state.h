@@ -45,6 +45,7 @@ RunState run_state_from_json(const Json& json);
 
 struct Restored {
   RunState state;                    // as at the start of a job when there was no point
+  std::filesystem::path point;       // that was taken; empty when there was none
   std::vector<std::string> damaged;  // why newer points were passed over
 };
 

@@ -30,6 +30,24 @@ std::vector<plugins::ScoreRequest> requests_of(std::span<const ScoredCompletion>
   return requests;
 }
 
+// What every rank has to know of the results: [score or null, [[name, sub-score], …]] of each episode.
+Json answers_of(const std::vector<ScoredCompletion>& episodes) {
+  Json answers = Json::array();
+  for (const ScoredCompletion& episode : episodes) {
+    const plugins::ScoreResult& result = episode.result;
+    answers.push_back(Json::array({result.score ? Json(*result.score) : Json(), result.sub_scores}));
+  }
+  return answers;
+}
+
+void take_answers(const Json& answers, std::vector<ScoredCompletion>& episodes) {
+  for (size_t i = 0; i < episodes.size(); ++i) {
+    plugins::ScoreResult& result = episodes[i].result;
+    if (const Json& score = answers.at(i).at(0); !score.is_null()) result.score = score.get<double>();
+    result.sub_scores = answers.at(i).at(1).get<decltype(result.sub_scores)>();
+  }
+}
+
 }  // namespace
 
 Json to_json(const ScoredCompletion& scored) {
@@ -44,11 +62,13 @@ Json to_json(const ScoredCompletion& scored) {
 }
 
 Scoring::Scoring(const config::ScorerConfig& config, plugins::ScorerOptions host,
-                 const text::Tokenizer& tokenizer, std::vector<std::string> stop)
+                 const text::Tokenizer& tokenizer, std::vector<std::string> stop, engine::Ranks& ranks)
     : skip_failures_(config.on_error == "skip"),
-      host_(std::move(host)),
       tokenizer_(tokenizer),
-      stop_(std::move(stop)) {}
+      stop_(std::move(stop)),
+      ranks_(ranks) {
+  if (ranks.first()) host_.emplace(std::move(host));
+}
 
 std::vector<ScoredCompletion> Scoring::describe(
     const std::vector<const Example*>& examples,
@@ -83,12 +103,26 @@ int64_t Scoring::score_training(std::vector<ScoredCompletion>& episodes, engine:
 std::map<std::string, double> Scoring::score_validation(std::vector<ScoredCompletion>& episodes,
                                                         engine::ProgressSink& sink) {
   score(episodes, /*skip_failures=*/false, sink);
-  std::vector<plugins::ScoreResult> results;
-  for (const ScoredCompletion& episode : episodes) results.push_back(episode.result);
-  return host_.summarize(requests_of(episodes), results).value_or(std::map<std::string, double>{});
+  std::map<std::string, double> figures;
+  if (host_) {
+    std::vector<plugins::ScoreResult> results;
+    for (const ScoredCompletion& episode : episodes) results.push_back(episode.result);
+    figures = host_->summarize(requests_of(episodes), results).value_or(std::map<std::string, double>{});
+  }
+  return parse_json(ranks_.from_first(dump_json(figures)), "the figures of the first rank")
+      .get<std::map<std::string, double>>();
 }
 
 void Scoring::score(std::vector<ScoredCompletion>& episodes, bool skip_failures, engine::ProgressSink& sink) {
+  ranks_.together([&] {
+    if (host_) ask_scorer(episodes, skip_failures, sink);
+  });
+  const std::string answers = ranks_.from_first(host_ ? dump_json(answers_of(episodes)) : "");
+  if (!host_) take_answers(parse_json(answers, "the scores of the first rank"), episodes);
+}
+
+void Scoring::ask_scorer(std::vector<ScoredCompletion>& episodes, bool skip_failures,
+                         engine::ProgressSink& sink) {
   const auto total = static_cast<int64_t>(episodes.size());
   for (size_t begin = 0; begin < episodes.size(); begin += kEpisodesPerBatch) {
     if (sink.stop_requested()) throw engine::Interrupted();
@@ -96,7 +130,7 @@ void Scoring::score(std::vector<ScoredCompletion>& episodes, bool skip_failures,
     const std::span batch =
         std::span(episodes).subspan(begin, std::min(kEpisodesPerBatch, episodes.size() - begin));
     try {
-      auto results = host_.score(requests_of(batch));
+      auto results = host_->score(requests_of(batch));
       for (size_t i = 0; i < batch.size(); ++i) batch[i].result = std::move(results[i]);
     } catch (const plugins::PluginError& error) {
       if (!skip_failures) throw;

@@ -1,6 +1,6 @@
 // From completions to scores: what the scorer is told of each episode, and what becomes of the episodes that
 // it could not score. A failure is never a number: it fails the job or, by `[scorer] on_error = "skip"`,
-// drops the episode.
+// drops the episode. The first rank alone has the scorer, and tells the others what it answered.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 #include "config/job_config.h"
 #include "engine/progress_sink.h"
+#include "engine/ranks.h"
 #include "engine/rollout/generate.h"
 #include "plugins/scorer_host.h"
 #include "text/tokenizer.h"
@@ -33,7 +34,7 @@ Json to_json(const ScoredCompletion& scored);
 class Scoring {
  public:
   Scoring(const config::ScorerConfig& config, plugins::ScorerOptions host, const text::Tokenizer& tokenizer,
-          std::vector<std::string> stop);
+          std::vector<std::string> stop, engine::Ranks& ranks);
 
   // Pairs each completion with its example and its text. completions[i] belong to examples[i].
   std::vector<ScoredCompletion> describe(const std::vector<const Example*>& examples,
@@ -50,12 +51,14 @@ class Scoring {
 
  private:
   void score(std::vector<ScoredCompletion>& episodes, bool skip_failures, engine::ProgressSink& sink);
+  void ask_scorer(std::vector<ScoredCompletion>& episodes, bool skip_failures, engine::ProgressSink& sink);
   std::string completion_text(const engine::Completion& completion) const;
 
   bool skip_failures_;
-  plugins::ScorerHost host_;
+  std::optional<plugins::ScorerHost> host_;  // of the first rank
   const text::Tokenizer& tokenizer_;
   std::vector<std::string> stop_;
+  engine::Ranks& ranks_;
 };
 
 }  // namespace rft::worker

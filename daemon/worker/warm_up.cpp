@@ -12,7 +12,7 @@ void warm_up(Run& run) {
   run.reporter.log("info",
                    fmt::format("warm-up: {} supervised steps on {} records", total, run.data.warmup.size()));
   while (!run.warmup->done()) {
-    if (run.reporter.stop_requested()) throw engine::Interrupted();
+    if (run.ranks.any(run.reporter.stop_requested())) throw engine::Interrupted();
     const int64_t done = run.warmup->steps_done();
     run.reporter.advance("warmup", done, total, "steps");
     auto metrics = run.warmup->step();

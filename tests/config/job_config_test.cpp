@@ -121,6 +121,9 @@ TEST_F(JobConfigFile, ChecksKeysAgainstEachOther) {
   EXPECT_THAT(error_of(required + "[ppo]\nkl_coef = 0.0\nadaptive_kl_target = 0.1\n"),
               AllOf(StartsWith(":9: "), HasSubstr("multiplies kl_coef, which is 0")));
   EXPECT_THAT(error_of(required + "[ppo]\nimportance_cap = 0.5\n"), HasSubstr("below 1"));
+  EXPECT_THAT(error_of(required + "[resources]\ncores = 2\nranks = 3\n"),
+              AllOf(StartsWith(":9: "), HasSubstr("more than cores = 2")));
+  EXPECT_THAT(error_of(required + "[resources]\ngpus = 1\nranks = 2\n"), HasSubstr("is for the CPU"));
 }
 
 TEST_F(JobConfigFile, KeepsAScorersOptionsAsTheyAre) {

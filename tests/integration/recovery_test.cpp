@@ -118,6 +118,26 @@ TEST(KilledWorker, IsGivenUpAfterItsAttemptsWithTheCause) {
   EXPECT_THAT(home.rftctl({"why", std::to_string(id)}).json.dump(), HasSubstr("was killed by signal 9"));
 }
 
+TEST(KilledRank, EndsTheAttemptWithTheCauseAndTheNextEndsLikeAnUnbrokenRun) {
+  DaemonHome home(std::string(kQuickRetries) + "[capacity]\ncores = 2\n");
+  home.start();
+  const fs::path source = write_small_job(home.staging("words"), {.cores = 2, .ranks = 2});
+  const int64_t unbroken = home.rftctl({"submit", source.string()}).json["id"];
+  ASSERT_EQ(home.wait(unbroken)["state"], "succeeded");
+
+  const int64_t broken = home.rftctl({"submit", source.string()}).json["id"];
+  home.await_iteration(broken);
+  const auto workers = home.worker_pids();
+  ASSERT_EQ(workers.size(), 2u);
+  ::kill(std::max(workers[0], workers[1]), SIGKILL);  // the later one: started by the other
+  const Json retrying = home.await_state(broken, "retrying");
+  EXPECT_THAT(retrying["reason"].get<std::string>(), HasSubstr("rank 1 was killed by signal 9"));
+  const Json job = home.wait(broken);
+  EXPECT_EQ(job["state"], "succeeded") << job.dump();
+  EXPECT_EQ(job["attempt"], 2);
+  expect_same_result(home.job_folder(unbroken), home.job_folder(broken));
+}
+
 TEST(SecondDaemon, RefusesTheHomeAndTheFirstServesOn) {
   DaemonHome home;
   home.start();

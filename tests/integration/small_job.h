@@ -35,6 +35,7 @@ struct SmallJob {
   int epochs = 2;
   int max_attempts = 5;
   int cores = 1;
+  int ranks = 1;
 };
 
 inline std::string small_job_toml(const SmallJob& job = {}) {
@@ -50,7 +51,8 @@ inline std::string small_job_toml(const SmallJob& job = {}) {
          "[rollout]\nprompts_per_iteration = 16\nsamples_per_prompt = 4\nmax_new_tokens = 6\n"
          "[checkpoint]\nresume_every_s = 0.001\n"
          "[resources]\ncores = " +
-         std::to_string(job.cores) + "\n[retry]\nmax_attempts = " + std::to_string(job.max_attempts) + "\n";
+         std::to_string(job.cores) + "\nranks = " + std::to_string(job.ranks) +
+         "\n[retry]\nmax_attempts = " + std::to_string(job.max_attempts) + "\n";
 }
 
 inline std::filesystem::path write_small_job(const std::filesystem::path& folder, const SmallJob& job = {}) {

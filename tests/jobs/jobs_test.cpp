@@ -515,6 +515,12 @@ TEST_F(Home, RejectsWhatTheMachineCanNeverGive) {
   EXPECT_THAT(rejection_of(folder), HasSubstr("asks for 4096 cores"));
 }
 
+TEST_F(Home, RejectsMoreRanksThanTheMachineHasCores) {
+  const fs::path folder = make_folder("bad");
+  write_text(folder / "job.toml", std::string(kJobToml) + "[resources]\nranks = 250\n");
+  EXPECT_THAT(rejection_of(folder), HasSubstr("asks for 250 cores"));
+}
+
 TEST_F(Home, KeepsEarlierRejectionsOfTheSameName) {
   for (int i = 0; i < 2; ++i) {
     const fs::path folder = make_folder("bad");

@@ -1,8 +1,11 @@
 // The real rft-worker on a small real job: a model made on the spot, two classes to tell apart.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
 
 #include <fstream>
+#include <iterator>
 #include <random>
 
 #include "base/files.h"
@@ -61,6 +64,8 @@ patience = PATIENCE
 on_plateau = "halve_learning_rate"
 [checkpoint]
 resume_every_s = 0.001
+[resources]
+ranks = RANKS
 [resolved]
 job_id = 17
 model_path = "MODEL"
@@ -79,7 +84,29 @@ struct JobOptions {
   std::string on_error = "fail";
   std::string metric = "score_mean";
   std::string patience = "0";
+  int ranks = 1;
 };
+
+// The processes that train the job, the first rank first.
+std::vector<pid_t> ranks_of(const fs::path& job) {
+  std::vector<pid_t> pids;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream file(entry.path() / "cmdline", std::ios::binary);
+    const std::string line((std::istreambuf_iterator<char>(file)), {});
+    if (line.find(std::string("train\0", 6) + job.string() + std::string(1, '\0')) == std::string::npos)
+      continue;
+    pids.insert(line.find("--rank") == std::string::npos ? pids.begin() : pids.end(), std::stoi(name));
+  }
+  return pids;
+}
+
+// Returns once nobody holds the attempt's lock: all that belonged to the attempt is gone.
+void await_end_of_attempt(const fs::path& job) {
+  const UniqueFd lock(::open((job / "attempt.lock").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+}
 
 class Train : public ::testing::Test {
  protected:
@@ -110,6 +137,7 @@ class Train : public ::testing::Test {
     set("PATIENCE", options.patience);
     set("MODEL", (*shared_ / "model").string());
     set("SCORER", (job / "scorer.py").string());
+    set("RANKS", std::to_string(options.ranks));
     write_file_atomically(job / "plan.toml", plan);
     return job;
   }
@@ -202,15 +230,76 @@ TEST_F(Train, KilledAtAnyPointItEndsBitForBitLikeAnUnbrokenRun) {
 }
 
 TEST_F(Train, AStopWritesAResumePointAndTheNextAttemptGoesOn) {
-  const fs::path job = make_job("job");
-  Subprocess worker = start(job);
-  ASSERT_TRUE(daemon_.read_until("checkpoint"));
-  daemon_.write({{"type", "stop"}});
-  const Json finished = daemon_.read_until("finished").value();
-  EXPECT_EQ(finished["outcome"], "stopped");
-  EXPECT_EQ(worker.wait(kPatience_ms)->exit_code, 0);
-  daemon_.close();
-  EXPECT_EQ(run(job).finished["outcome"], "succeeded");
+  for (const int ranks : {1, 2}) {
+    const fs::path job = make_job("job" + std::to_string(ranks), {.ranks = ranks});
+    Subprocess worker = start(job);
+    ASSERT_TRUE(daemon_.read_until("checkpoint"));
+    daemon_.write({{"type", "stop"}});
+    const Json finished = daemon_.read_until("finished").value();
+    EXPECT_EQ(finished["outcome"], "stopped") << finished.dump();
+    EXPECT_EQ(worker.wait(kPatience_ms)->exit_code, 0);
+    daemon_.close();
+    EXPECT_EQ(run(job).finished["outcome"], "succeeded");
+  }
+}
+
+// The numbers of metrics.jsonl, line by line.
+std::vector<std::map<std::string, double>> metrics_of(const fs::path& job) {
+  std::vector<std::map<std::string, double>> lines;
+  for_each_json_line(job / "metrics.jsonl", [&](Json&& line, size_t) {
+    line.erase("time");
+    lines.push_back(line.get<std::map<std::string, double>>());
+  });
+  return lines;
+}
+
+TEST_F(Train, TwoRanksLearnWhatOneLearns) {
+  const fs::path alone = make_job("alone");
+  const fs::path ranks = make_job("ranks", {.ranks = 2});
+  ASSERT_EQ(run(alone).exit_code, 0);
+  ASSERT_EQ(run(ranks).exit_code, 0);
+  const auto expected = metrics_of(alone), found = metrics_of(ranks);
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    for (const auto& [name, value] : expected[i]) {
+      if (name.starts_with("time/") || name.starts_with("throughput/")) continue;
+      EXPECT_NEAR(found[i].at(name), value, 1e-3 * (1 + std::abs(value))) << name << " in line " << i + 1;
+    }
+  }
+  size_t rollouts = 0;
+  for_each_json_line(ranks / "rollouts.jsonl", [&](Json&&, size_t) { ++rollouts; });
+  EXPECT_EQ(rollouts, 4u * 16 * 4);
+}
+
+TEST_F(Train, KilledInEitherRankItEndsBitForBitLikeAnUnbrokenRun) {
+  const fs::path unbroken = make_job("unbroken", {.ranks = 2});
+  const fs::path broken = make_job("broken", {.ranks = 2});
+  ASSERT_EQ(run(unbroken).exit_code, 0);
+
+  for (const char* moment : {"resume_point", "progress", "validation", "metrics"}) {
+    for (const size_t killed : {0, 1}) {
+      Subprocess worker = start(broken);
+      ASSERT_TRUE(daemon_.read_until(moment)) << moment;
+      const std::vector<pid_t> ranks = ranks_of(broken);
+      ASSERT_EQ(ranks.size(), 2u);
+      ASSERT_EQ(ranks[0], worker.pid());
+      ::kill(ranks[killed], SIGKILL);
+      if (killed == 1) {
+        const Json finished = daemon_.read_until("finished").value();
+        EXPECT_EQ(finished["outcome"], "failed");
+        EXPECT_EQ(finished["error"]["message"], "the process of rank 1 was killed by signal 9 (Killed)");
+        EXPECT_EQ(finished["error"]["transient"], true);
+        EXPECT_EQ(worker.wait(kPatience_ms)->exit_code, 1);
+      }
+      await_end_of_attempt(broken);
+      EXPECT_EQ(ranks_of(broken), std::vector<pid_t>{});
+      worker.wait(kPatience_ms);
+      daemon_.close();
+    }
+  }
+  ASSERT_EQ(run(broken).exit_code, 0);
+  for (const char* file : {"model/model.safetensors", "rollouts.jsonl", "validation.jsonl", "summary.json"})
+    EXPECT_EQ(sha256_file(unbroken / file), sha256_file(broken / file)) << file;
 }
 
 TEST_F(Train, WithoutItsDaemonItStopsByItself) {
