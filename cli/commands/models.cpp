@@ -58,11 +58,12 @@ std::string parameters_text(double count) {
 int list_models(Session& session) {
   const Json result = session.client.ask("models");
   session.out.value(result.at("models"));
-  Table table({"NAME", "ARCHITECTURE", "PARAMETERS", "DTYPE", "CHAT", "STATE"}, {2});
+  Table table({"NAME", "FAMILY", "PARAMETERS", "DTYPE", "CHAT", "STATE"}, {2});
   for (const Json& model : result.at("models")) {
     const std::string problem = problem_of(model);
     const bool chat = flag_of(model, "has_chat_template");
-    table.add({text_of(model, "name"), text_of(model, "architecture"),
+    const std::string family = text_of(model, "family");
+    table.add({text_of(model, "name"), family.empty() ? text_of(model, "architecture") : family,
                parameters_text(number_of(model, "num_parameters")), text_of(model, "stored_dtype"),
                chat ? "yes" : "no",
                problem.empty() ? paint(session.out.style(), Colour::green, "ready") : one_line(problem)});

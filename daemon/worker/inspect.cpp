@@ -147,11 +147,17 @@ Json answer_or_error(const Answer& answer, const std::string& line) {
 }
 
 Json to_json(const engine::ModelSummary& summary) {
-  return {{"architecture", summary.architecture},   {"parameters", summary.num_parameters},
-          {"stored_dtype", summary.stored_dtype},   {"layers", summary.num_layers},
-          {"hidden_size", summary.hidden_size},     {"vocabulary", summary.vocab_size},
-          {"max_positions", summary.max_positions}, {"eos_token_ids", summary.eos_token_ids},
-          {"tokenizer", summary.has_tokenizer},     {"chat_template", summary.has_chat_template},
+  return {{"architecture", summary.architecture},
+          {"family", summary.family},
+          {"parameters", summary.num_parameters},
+          {"stored_dtype", summary.stored_dtype},
+          {"layers", summary.num_layers},
+          {"hidden_size", summary.hidden_size},
+          {"vocabulary", summary.vocab_size},
+          {"max_positions", summary.max_positions},
+          {"eos_token_ids", summary.eos_token_ids},
+          {"tokenizer", summary.has_tokenizer},
+          {"chat_template", summary.has_chat_template},
           {"unsupported", summary.unsupported}};
 }
 

@@ -468,12 +468,12 @@ TEST_F(Home, RejectsAMissingAndAnUnsupportedModel) {
       "[model]\npath = \"tinny\"\n[data]\ntrain = \"train.jsonl\"\n[scorer]\nplugin = \"exact_match\"\n");
   EXPECT_THAT(rejection_of(folder), HasSubstr("(which holds tiny) nor in the job folder"));
   folder = make_folder("worse");
-  write_text(folder / "model/config.json", "{\"architectures\": [\"GPT2LMHeadModel\"]}");
+  write_text(folder / "model/config.json", "{\"architectures\": [\"MambaForCausalLM\"]}");
   write_text(folder / "model/model.safetensors", read_file(root_ / "models/tiny/model.safetensors"));
   write_text(
       folder / "job.toml",
       "[model]\npath = \"model\"\n[data]\ntrain = \"train.jsonl\"\n[scorer]\nplugin = \"exact_match\"\n");
-  EXPECT_THAT(rejection_of(folder), HasSubstr("cannot train it: architectures = GPT2LMHeadModel"));
+  EXPECT_THAT(rejection_of(folder), HasSubstr("cannot train it: architectures = MambaForCausalLM"));
 }
 
 TEST_F(Home, RejectsPathsThatLeadOut) {

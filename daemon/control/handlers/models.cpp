@@ -15,6 +15,7 @@ Json model_row(const fs::path& folder) {
   try {
     const engine::ModelSummary summary = engine::check_model(folder);
     row["architecture"] = summary.architecture;
+    row["family"] = summary.family;
     row["num_parameters"] = summary.num_parameters;
     row["stored_dtype"] = summary.stored_dtype;
     row["num_layers"] = summary.num_layers;

@@ -18,27 +18,45 @@ ModelWeights by_role(const ModelConfig& config, const std::vector<NamedTensor>& 
                      at::ScalarType compute_dtype) {
   std::map<std::string, at::Tensor> tensors;
   for (const NamedTensor& parameter : parameters) tensors[parameter.name] = parameter.tensor;
+  const WeightNames& names = config.names;
+  std::string prefix;
+  // An empty name is of nothing: all that comes of it is undefined.
+  auto norm = [&](const std::string& name) {
+    return name.empty() ? Norm{}
+                        : Norm{tensors.at(prefix + name + ".weight"), tensors[prefix + name + ".bias"]};
+  };
   auto linear = [&](const std::string& name) {
-    Linear result{tensors.at(name + ".weight"), tensors[name + ".bias"], {}};
+    if (name.empty()) return Linear{};
+    Linear result{tensors.at(prefix + name + ".weight"), tensors[prefix + name + ".bias"], {}};
     if (compute_dtype != at::kFloat) result.rounded = result.weight.detach().to(compute_dtype);
     return result;
   };
   ModelWeights weights;
-  weights.embedding = tensors.at("model.embed_tokens.weight");
+  weights.embedding = tensors.at(names.prefix + names.embedding + ".weight");
+  if (!names.positions.empty()) weights.positions = tensors.at(names.prefix + names.positions + ".weight");
   for (int64_t i = 0; i < config.num_layers; ++i) {
-    const std::string layer = "model.layers." + std::to_string(i) + ".";
-    weights.layers.push_back({.input_norm = tensors.at(layer + "input_layernorm.weight"),
-                              .q = linear(layer + "self_attn.q_proj"),
-                              .k = linear(layer + "self_attn.k_proj"),
-                              .v = linear(layer + "self_attn.v_proj"),
-                              .o = linear(layer + "self_attn.o_proj"),
-                              .post_attention_norm = tensors.at(layer + "post_attention_layernorm.weight"),
-                              .gate = linear(layer + "mlp.gate_proj"),
-                              .up = linear(layer + "mlp.up_proj"),
-                              .down = linear(layer + "mlp.down_proj")});
+    prefix = names.prefix + names.layers + std::to_string(i) + ".";
+    weights.layers.push_back({.switches = config.layer(i),
+                              .attention_norm = norm(names.attention_norm),
+                              .q = linear(names.q),
+                              .k = linear(names.k),
+                              .v = linear(names.v),
+                              .qkv = linear(names.qkv),
+                              .q_norm = norm(names.q_norm),
+                              .k_norm = norm(names.k_norm),
+                              .o = linear(names.o),
+                              .attention_output_norm = norm(names.attention_output_norm),
+                              .mlp_norm = norm(names.mlp_norm),
+                              .gate = linear(names.gate),
+                              .up = linear(names.up),
+                              .gate_up = linear(names.gate_up),
+                              .down = linear(names.down),
+                              .mlp_output_norm = norm(names.mlp_output_norm)});
   }
-  weights.final_norm = tensors.at("model.norm.weight");
-  weights.head = linear(config.tie_word_embeddings ? "model.embed_tokens" : "lm_head");
+  prefix = names.prefix;
+  weights.final_norm = norm(names.final_norm);
+  if (!config.tie_word_embeddings) prefix.clear();
+  weights.head = linear(config.tie_word_embeddings ? names.embedding : names.head);
   return weights;
 }
 
@@ -72,7 +90,10 @@ std::shared_ptr<Decoder> Decoder::random(const ModelConfig& config, uint64_t see
 }
 
 Decoder::Decoder(ModelConfig config, std::vector<NamedTensor> parameters, const DecoderOptions& options)
-    : config_(std::move(config)), options_(options), parameters_(std::move(parameters)) {
+    : config_(std::move(config)),
+      options_(options),
+      parameters_(std::move(parameters)),
+      placer_(config_, options.device) {
   if (options.compute_dtype != at::kFloat && options.compute_dtype != at::kBFloat16)
     throw Error(ErrorCode::invalid_argument, "the compute dtype is float32 or bfloat16");
   for (NamedTensor& parameter : parameters_) parameter.tensor.requires_grad_(true);
@@ -95,45 +116,59 @@ const ModelWeights& Decoder::weights() const {
   return *weights_;
 }
 
-const RopeTable& Decoder::rope(int64_t num_positions) const {
-  if (!rope_.cos.defined() || rope_.cos.size(0) < num_positions) {
-    const at::NoGradGuard no_grad;
-    const int64_t rounded = (num_positions + 255) / 256 * 256;
-    rope_ = make_rope_table(config_, rounded, options_.device);
-  }
-  return rope_;
-}
-
-at::Tensor Decoder::hidden_states(const at::Tensor& ids) const {
+at::Tensor Decoder::embed(const at::Tensor& ids, const at::Tensor& positions) const {
   const ModelWeights& w = weights();
-  const int64_t T = ids.size(1);
-  const RopeTable& all = rope(T);
-  const RopeTable table{all.cos.narrow(0, 0, T), all.sin.narrow(0, 0, T)};
-  at::Tensor x = at::embedding(w.embedding, ids);  // (B, T, H)
-  for (const LayerWeights& layer : w.layers) x = run_layer(config_, layer, x, table);
-  return rms_norm(x, w.final_norm, config_.norm_eps);
+  at::Tensor x = at::embedding(w.embedding, ids);
+  if (config_.embedding_multiplier != 1) {
+    const at::Tensor multiplier = at::scalar_tensor(config_.embedding_multiplier, x.options());
+    x = x * (config_.rounds_embedding_multiplier ? multiplier.to(options_.compute_dtype).to(at::kFloat)
+                                                 : multiplier);
+  }
+  return w.positions.defined() ? x + at::embedding(w.positions, positions) : x;
 }
 
-at::Tensor Decoder::logits(const at::Tensor& hidden) const { return apply(weights().head, hidden); }
+at::Tensor Decoder::hidden_states(const at::Tensor& ids, std::span<const int64_t> lengths) const {
+  const ModelWeights& w = weights();
+  const int64_t B = ids.size(0), T = ids.size(1);
+  const std::vector<int64_t> whole(static_cast<size_t>(B), T);
+  const std::vector<Placement> placements =
+      placer_.sequences(T, lengths.empty() ? std::span<const int64_t>(whole) : lengths);
+  at::Tensor x = embed(ids, at::arange(T, ids.options()));  // (B, T, H)
+  for (size_t i = 0; i < w.layers.size(); ++i) x = run_layer(config_, w.layers[i], x, placements[i]);
+  return apply(config_, w.final_norm, x);
+}
 
-Decoder::Prefill Decoder::prefill(const at::Tensor& ids, std::span<const int64_t> lengths) const {
+at::Tensor Decoder::logits(const at::Tensor& hidden) const {
+  at::Tensor logits = apply(weights().head, hidden);
+  if (config_.logits_divisor != 1) logits = logits / config_.logits_divisor;
+  return config_.logits_softcap > 0 ? soft_cap(logits, config_.logits_softcap) : logits;
+}
+
+Decoder::Prefill Decoder::prefill(const at::Tensor& ids, std::span<const int64_t> lengths,
+                                  int64_t num_more) const {
   const at::NoGradGuard no_grad;
   const ModelWeights& w = weights();
   const int64_t B = ids.size(0), T = ids.size(1);
-  const RopeTable& all = rope(T);
-  const RopeTable table{all.cos.narrow(0, 0, T), all.sin.narrow(0, 0, T)};
+  std::vector<int64_t> lengths_to_be(lengths.begin(), lengths.end());
+  for (int64_t& length : lengths_to_be) length += num_more;
+  const std::vector<Placement> placements = placer_.sequences(T, lengths_to_be);
   Prefill result;
-  at::Tensor x = at::embedding(w.embedding, ids.to(options_.device));
-  for (const LayerWeights& layer : w.layers) {
+  const at::Tensor on_device = ids.to(options_.device);
+  at::Tensor x = embed(on_device, at::arange(T, on_device.options()));
+  for (size_t i = 0; i < w.layers.size(); ++i) {
     KeysValues kept;
-    x = run_layer(config_, layer, x, table, &kept);
+    x = run_layer(config_, w.layers[i], x, placements[i], &kept);
     result.keys.push_back(kept.keys);
     result.values.push_back(kept.values);
   }
   const at::Tensor last = long_tensor(lengths, options_.device) - 1;
   x = x.index({at::arange(B, last.options()), last});  // (B, H)
-  result.last_hidden = rms_norm(x, w.final_norm, config_.norm_eps);
+  result.last_hidden = apply(config_, w.final_norm, x);
   return result;
+}
+
+bool Decoder::outgrows_cache(int64_t length) const {
+  return config_.rope.type == RopeType::longrope && length == config_.rope.original_max_positions;
 }
 
 at::Tensor Decoder::decode(std::span<const int64_t> ids, std::span<const int64_t> positions,
@@ -141,23 +176,18 @@ at::Tensor Decoder::decode(std::span<const int64_t> ids, std::span<const int64_t
   const at::NoGradGuard no_grad;
   if (!has_packed_step()) return reference_step(ids, positions, cache);
   if (!packed_step_) packed_step_ = std::make_unique<PackedStep>(config_, weights(), options_.compute_dtype);
-  return packed_step_->run(ids, positions, cache, rope(cache.capacity));
+  return packed_step_->run(ids, positions, cache, placer_.step_table(cache.capacity));
 }
 
 at::Tensor Decoder::reference_step(std::span<const int64_t> ids, std::span<const int64_t> positions,
                                    KvCache& cache) const {
   const ModelWeights& w = weights();
-  const int64_t T = *std::max_element(positions.begin(), positions.end()) + 1;
   const at::Tensor at_positions = long_tensor(positions, options_.device);  // (B)
-  const RopeTable& all = rope(T);
-  const RopeTable table{all.cos.index_select(0, at_positions), all.sin.index_select(0, at_positions)};
-  const at::Tensor mask = (at::arange(T, at_positions.options()).unsqueeze(0) <= at_positions.unsqueeze(1))
-                              .unsqueeze(1)
-                              .unsqueeze(1);
-  at::Tensor x = at::embedding(w.embedding, long_tensor(ids, options_.device));  // (B, H)
+  const std::vector<Placement> placements = placer_.step(positions);
+  at::Tensor x = embed(long_tensor(ids, options_.device), at_positions);  // (B, H)
   for (size_t i = 0; i < w.layers.size(); ++i)
-    x = step_layer(config_, w.layers[i], x, table, at_positions, mask, cache.keys[i], cache.values[i]);
-  return logits(rms_norm(x, w.final_norm, config_.norm_eps));
+    x = step_layer(config_, w.layers[i], x, placements[i], at_positions, cache.keys[i], cache.values[i]);
+  return logits(apply(config_, w.final_norm, x));
 }
 
 KvCache Decoder::make_cache(int64_t num_rows, int64_t capacity) const {
@@ -177,9 +207,12 @@ std::shared_ptr<Decoder> Decoder::frozen_copy() const {
 
 void Decoder::save_weights(const std::filesystem::path& dir, at::ScalarType dtype) const {
   const at::NoGradGuard no_grad;
+  const std::vector<WeightSpec> specs = expected_weights(config_);
   std::vector<NamedTensor> stored;
-  for (const NamedTensor& parameter : parameters_)
-    stored.push_back({parameter.name, parameter.tensor.detach().to(dtype)});
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const at::Tensor weight = parameters_[i].tensor.detach().to(dtype);
+    stored.push_back({parameters_[i].name, specs[i].stored_transposed ? weight.t() : weight});
+  }
   write_tensors(dir / "model.safetensors", stored);
 }
 

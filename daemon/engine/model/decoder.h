@@ -21,7 +21,7 @@
 #include "engine/model/model_config.h"
 #include "engine/model/named_tensor.h"
 #include "engine/model/packed_step.h"
-#include "engine/model/rope.h"
+#include "engine/model/placement.h"
 
 namespace rft::engine {
 
@@ -59,8 +59,9 @@ class Decoder {
 
   // ids (B, T) int64, right-padded with any valid id -> (B, T, H) float32 after the final norm.
   // Causal, position t of a row is position t of its sequence, so what stands after a row's end changes
-  // nothing before it. Differentiable unless gradients are off.
-  at::Tensor hidden_states(const at::Tensor& ids) const;
+  // nothing before it. `lengths`: B numbers in 1 .. T, T where it is empty; they matter only to the rotary
+  // embeddings that depend on a sequence's length. Differentiable unless gradients are off.
+  at::Tensor hidden_states(const at::Tensor& ids, std::span<const int64_t> lengths = {}) const;
   // hidden (..., H) -> (..., V) float32. Differentiable.
   at::Tensor logits(const at::Tensor& hidden) const;
 
@@ -68,8 +69,14 @@ class Decoder {
     at::Tensor last_hidden;                // (B, H), of each row's last token, after the final norm
     std::vector<at::Tensor> keys, values;  // per layer (B, K, T, D), for KvCache::fill_row
   };
-  // ids (B, T) right-padded; lengths: B numbers in 1 .. T. Without gradients.
-  Prefill prefill(const at::Tensor& ids, std::span<const int64_t> lengths) const;
+  // ids (B, T) right-padded; lengths: B numbers in 1 .. T. `num_more`: how many tokens will follow at once,
+  // as far as the rotary embedding is concerned. Without gradients.
+  Prefill prefill(const at::Tensor& ids, std::span<const int64_t> lengths, int64_t num_more = 0) const;
+
+  // Whether the keys and values of a sequence's first `length` positions, as they were computed so far, are
+  // void for the next token: longrope takes other frequencies for the whole sequence there. They have to be
+  // computed again, by prefill with num_more = 1.
+  bool outgrows_cache(int64_t length) const;
 
   // One token of each of the rows 0 .. B−1 of `cache`: ids[b] stands at position positions[b] of row b, where
   // its key and value are put. -> (B, V) float32 logits of what follows. Without gradients.
@@ -88,14 +95,15 @@ class Decoder {
   bool has_packed_step() const;
   at::Tensor reference_step(std::span<const int64_t> ids, std::span<const int64_t> positions,
                             KvCache& cache) const;
-  const RopeTable& rope(int64_t num_positions) const;
+  // ids (...), each at position (...) of its sequence -> (..., H)
+  at::Tensor embed(const at::Tensor& ids, const at::Tensor& positions) const;
 
   ModelConfig config_;
   DecoderOptions options_;
   std::vector<NamedTensor> parameters_;
   mutable std::unique_ptr<ModelWeights> weights_;  // by role; with rounded copies, until weights_changed()
   mutable std::unique_ptr<PackedStep> packed_step_;
-  mutable RopeTable rope_;  // (P, D), grown as needed
+  mutable Placer placer_;
 };
 
 }  // namespace rft::engine

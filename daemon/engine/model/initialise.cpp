@@ -42,7 +42,8 @@ std::vector<NamedTensor> random_weights(const ModelConfig& config, uint64_t seed
   std::vector<NamedTensor> weights;
   for (const WeightSpec& spec : expected_weights(config)) {
     const bool is_bias = spec.name.ends_with(".bias"), is_norm = spec.shape.size() == 1 && !is_bias;
-    at::Tensor tensor = is_bias ? at::zeros(spec.shape, at::kFloat)
+    const bool is_zero = is_bias || (is_norm && config.norm == NormType::rms_plus_one);
+    at::Tensor tensor = is_zero ? at::zeros(spec.shape, at::kFloat)
                         : is_norm
                             ? at::ones(spec.shape, at::kFloat)
                             : normal_tensor(spec.shape, config.initializer_range, mix(seed, weights.size()));

@@ -1,4 +1,5 @@
-// Random weights as `transformers` starts a Llama: matrices from N(0, initializer_range²), norms 1, biases 0.
+// Random weights as `transformers` starts a Llama: matrices from N(0, initializer_range²), norms that change
+// nothing, biases 0.
 #pragma once
 
 #include <cstdint>

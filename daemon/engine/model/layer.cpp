@@ -9,18 +9,113 @@
 namespace rft::engine {
 namespace {
 
-at::Tensor feed_forward(const LayerWeights& weights, const at::Tensor& x) {
-  return apply(weights.down, at::silu(apply(weights.gate, x)) * apply(weights.up, x));
+at::Tensor activate(Activation activation, const at::Tensor& x) {
+  if (activation == Activation::silu) return at::silu(x);
+  return at::gelu(x, activation == Activation::gelu_tanh ? "tanh" : "none");
 }
 
-double attention_scale(const ModelConfig& config) {
-  return 1 / std::sqrt(static_cast<double>(config.head_dim));
+at::Tensor feed_forward(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x) {
+  if (!config.gated_mlp) return apply(weights.down, activate(config.activation, apply(weights.up, x)));
+  at::Tensor gate, up;  // (…, I)
+  if (weights.gate_up.weight.defined()) {
+    const auto both = apply(weights.gate_up, x).chunk(2, -1);
+    gate = both[0];
+    up = both[1];
+  } else {
+    gate = apply(weights.gate, x);
+    up = apply(weights.up, x);
+  }
+  if (config.activation == Activation::silu) return apply(weights.down, silu_product(gate, up));
+  return apply(weights.down, activate(config.activation, gate) * up);
 }
+
+struct Heads {
+  at::Tensor q, k, v;  // (B, A, T, D), (B, K, T, D), (B, K, T, D)
+};
+
+// Queries, keys and values of x (B, T, H), normed and rotated as the family does.
+Heads project(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
+              const RopeTable& rope) {
+  const int64_t B = x.size(0), T = x.size(1), D = config.head_dim;
+  Heads flat;  // (B, T, heads·D)
+  if (weights.qkv.weight.defined()) {
+    const int64_t kv_width = config.num_kv_heads * D;
+    const auto parts = apply(weights.qkv, x).split_with_sizes({config.num_heads * D, kv_width, kv_width}, -1);
+    flat = {parts[0], parts[1], parts[2]};
+  } else {
+    flat = {apply(weights.q, x), apply(weights.k, x), apply(weights.v, x)};
+  }
+  auto heads = [&](const at::Tensor& of_all, const Norm& norm, int64_t count) {
+    if (config.qk_norm_is_per_head) return apply(config, norm, of_all.view({B, T, count, D})).transpose(1, 2);
+    return apply(config, norm, of_all).view({B, T, count, D}).transpose(1, 2);
+  };
+  auto placed = [&](const at::Tensor& x_of_heads) {
+    return rope.cos.defined() ? rotate(x_of_heads, rope.cos, rope.sin) : x_of_heads;
+  };
+  return {placed(heads(flat.q, weights.q_norm, config.num_heads)),
+          placed(heads(flat.k, weights.k_norm, config.num_kv_heads)), heads(flat.v, {}, config.num_kv_heads)};
+}
+
+// What the fused operation cannot: soft-capped scores. q (B, A, S, D), k and v (B, K, T, D).
+at::Tensor attend_capped(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                         const at::Tensor& mask, double scale, double cap) {
+  const int64_t group = q.size(1) / k.size(1);
+  const at::Tensor keys = k.repeat_interleave(group, 1), values = v.repeat_interleave(group, 1);
+  const at::Tensor scores = soft_cap(at::matmul(q, keys.transpose(2, 3)) * scale, cap);  // (B, A, S, T)
+  const at::Tensor may_look =
+      mask.defined() ? mask : at::ones({q.size(2), k.size(2)}, q.options().dtype(at::kBool)).tril();
+  const at::Tensor masked =
+      scores.masked_fill(may_look.logical_not(), -std::numeric_limits<float>::infinity());
+  return at::matmul(at::softmax(masked, -1), values);
+}
+
+// -> (B, A, S, D)
+at::Tensor attend(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& q,
+                  const at::Tensor& k, const at::Tensor& v, const at::Tensor& mask) {
+  const double scale = attention_scale(config, weights.switches);
+  if (config.attention_softcap > 0) return attend_capped(q, k, v, mask, scale, config.attention_softcap);
+  return at::scaled_dot_product_attention(q, k, v, mask.defined() ? std::make_optional(mask) : std::nullopt,
+                                          0.0, /*is_causal=*/!mask.defined(), scale,
+                                          /*enable_gqa=*/config.num_heads != config.num_kv_heads);
+}
+
+// What attention found, (B, T, A·D), into the residual stream, and through the feed-forward: (B, T, H).
+at::Tensor finish(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
+                  const at::Tensor& attended) {
+  auto add = [&](const at::Tensor& stream, const at::Tensor& branch) {
+    return config.residual_multiplier == 1 ? stream + branch : stream + branch * config.residual_multiplier;
+  };
+  const at::Tensor residual =
+      add(x, apply(config, weights.attention_output_norm, apply(weights.o, attended)));
+  const at::Tensor found = feed_forward(config, weights, apply(config, weights.mlp_norm, residual));
+  return add(residual, apply(config, weights.mlp_output_norm, found));
+}
+
+// (B, A, T, D) -> (B, T, A·D)
+at::Tensor join_heads(const at::Tensor& x) { return x.transpose(1, 2).flatten(2); }
 
 }  // namespace
 
+double attention_scale(const ModelConfig& config, const LayerSwitches& switches) {
+  if (switches.attention_scale != 0) return switches.attention_scale;
+  return 1 / std::sqrt(static_cast<double>(config.head_dim));
+}
+
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   return at::rms_norm(x, {x.size(-1)}, weight, eps);
+}
+
+at::Tensor apply(const ModelConfig& config, const Norm& norm, const at::Tensor& x) {
+  if (!norm.weight.defined()) return x;
+  switch (config.norm) {
+    case NormType::rms:
+      return rms_norm(x, norm.weight, config.norm_eps);
+    case NormType::rms_plus_one:
+      return rms_norm(x, norm.weight + 1, config.norm_eps);
+    case NormType::layer_norm:
+      return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, config.norm_eps);
+  }
+  return x;
 }
 
 at::Tensor apply(const Linear& linear, const at::Tensor& x) {
@@ -30,48 +125,32 @@ at::Tensor apply(const Linear& linear, const at::Tensor& x) {
   return linear.bias.defined() ? product + linear.bias : product;
 }
 
+at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up) { return at::silu(gate) * up; }
+
+at::Tensor soft_cap(const at::Tensor& x, double cap) { return at::tanh(x / cap) * cap; }
+
 at::Tensor run_layer(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
-                     const RopeTable& rope, KeysValues* keep) {
-  const int64_t B = x.size(0), T = x.size(1);
-  auto heads = [&](const Linear& linear, const at::Tensor& input, int64_t count) {
-    return apply(linear, input).view({B, T, count, config.head_dim}).transpose(1, 2);  // (B, count, T, D)
-  };
-  const at::Tensor normed = rms_norm(x, weights.input_norm, config.norm_eps);
-  const at::Tensor q = rotate(heads(weights.q, normed, config.num_heads), rope.cos, rope.sin);
-  const at::Tensor k = rotate(heads(weights.k, normed, config.num_kv_heads), rope.cos, rope.sin);
-  const at::Tensor v = heads(weights.v, normed, config.num_kv_heads);
+                     const Placement& placement, KeysValues* keep) {
+  const auto [q, k, v] = project(config, weights, apply(config, weights.attention_norm, x), placement.rope);
   if (keep != nullptr) *keep = {k, v};
-  const at::Tensor attended =
-      at::scaled_dot_product_attention(q, k, v, {}, 0.0, /*is_causal=*/true, attention_scale(config),
-                                       /*enable_gqa=*/config.num_heads != config.num_kv_heads);
-  const at::Tensor residual =
-      x + apply(weights.o, attended.transpose(1, 2).reshape({B, T, config.num_heads * config.head_dim}));
-  return residual + feed_forward(weights, rms_norm(residual, weights.post_attention_norm, config.norm_eps));
+  return finish(config, weights, x, join_heads(attend(config, weights, q, k, v, placement.mask)));
 }
 
 at::Tensor step_layer(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
-                      const RopeTable& rope, const at::Tensor& positions, const at::Tensor& mask,
-                      at::Tensor& keys, at::Tensor& values) {
-  const int64_t B = x.size(0), T = mask.size(-1);
-  auto heads = [&](const Linear& linear, const at::Tensor& input, int64_t count) {
-    return apply(linear, input).view({B, count, config.head_dim});  // (B, count, D)
-  };
-  const at::Tensor cos = rope.cos.unsqueeze(1), sin = rope.sin.unsqueeze(1);  // (B, 1, D)
-  const at::Tensor normed = rms_norm(x, weights.input_norm, config.norm_eps);
-  const at::Tensor q =
-      rotate(heads(weights.q, normed, config.num_heads), cos, sin).unsqueeze(2);  // (B, A, 1, D)
+                      const Placement& placement, const at::Tensor& positions, at::Tensor& keys,
+                      at::Tensor& values) {
+  const int64_t B = x.size(0), T = placement.mask.size(-1);
+  const at::Tensor stream = x.unsqueeze(1);  // (B, 1, H): sequences of one
+  const auto [q, k, v] =
+      project(config, weights, apply(config, weights.attention_norm, stream), placement.rope);
   const at::Tensor rows = at::arange(B, positions.options());
-  auto put = [&](at::Tensor& cache, const at::Tensor& heads_of_rows) {
-    cache.index_put_({rows, at::indexing::Slice(), positions}, heads_of_rows.to(cache.scalar_type()));
-    return cache.narrow(0, 0, B).narrow(2, 0, T).to(at::kFloat);  // (B, K, T, D)
+  auto put = [&](at::Tensor& cache, const at::Tensor& of_rows) {  // (B, K, 1, D) -> (B, K, T, D)
+    cache.index_put_({rows, at::indexing::Slice(), positions}, of_rows.squeeze(2).to(cache.scalar_type()));
+    return cache.narrow(0, 0, B).narrow(2, 0, T).to(at::kFloat);
   };
-  const at::Tensor k = put(keys, rotate(heads(weights.k, normed, config.num_kv_heads), cos, sin));
-  const at::Tensor v = put(values, heads(weights.v, normed, config.num_kv_heads));
-  const at::Tensor attended =
-      at::scaled_dot_product_attention(q, k, v, mask, 0.0, /*is_causal=*/false, attention_scale(config),
-                                       /*enable_gqa=*/config.num_heads != config.num_kv_heads);
-  const at::Tensor residual = x + apply(weights.o, attended.reshape({B, config.num_heads * config.head_dim}));
-  return residual + feed_forward(weights, rms_norm(residual, weights.post_attention_norm, config.norm_eps));
+  const at::Tensor all_keys = put(keys, k), all_values = put(values, v);
+  const at::Tensor attended = attend(config, weights, q, all_keys, all_values, placement.mask);
+  return finish(config, weights, stream, join_heads(attended)).squeeze(1);
 }
 
 }  // namespace rft::engine

@@ -12,48 +12,81 @@
 namespace rft::engine {
 
 // Weights and activations are float32. Where the compute dtype is bfloat16, `rounded` holds the weight in it
-// and the products are taken as mixed_linear says; else it is undefined. An undefined bias means none.
+// and the products are taken as mixed_linear says; else it is undefined. An undefined bias means none, an
+// undefined weight that the layer has no such matrix.
 struct Linear {
   at::Tensor weight;   // (out, in)
   at::Tensor bias;     // (out)
   at::Tensor rounded;  // (out, in) bfloat16
 };
 
+// An undefined weight: nothing is normed there. Only layer norms have a bias.
+struct Norm {
+  at::Tensor weight;  // (width)
+  at::Tensor bias;    // (width)
+};
+
 struct LayerWeights {
-  at::Tensor input_norm;           // (H)
-  Linear q, k, v, o;               // (A·D, H), (K·D, H), (K·D, H), (H, A·D)
-  at::Tensor post_attention_norm;  // (H)
-  Linear gate, up, down;           // (I, H), (I, H), (H, I)
+  LayerSwitches switches;
+  Norm attention_norm;         // (H)
+  Linear q, k, v;              // (A·D, H), (K·D, H), (K·D, H), or
+  Linear qkv;                  // ((A + 2·K)·D, H)
+  Norm q_norm, k_norm;         // (D) each, or (A·D), (K·D)
+  Linear o;                    // (H, A·D)
+  Norm attention_output_norm;  // (H)
+  Norm mlp_norm;               // (H)
+  Linear gate, up;             // (I, H), (I, H), or
+  Linear gate_up;              // (2·I, H)
+  Linear down;                 // (H, I)
+  Norm mlp_output_norm;        // (H)
 };
 
 // Everything that a forward pass reads: the parameters by their roles.
 struct ModelWeights {
   at::Tensor embedding;  // (V, H)
+  at::Tensor positions;  // (P, H), or undefined
   std::vector<LayerWeights> layers;
-  at::Tensor final_norm;  // (H)
-  Linear head;            // (V, H); its weight is the embedding itself where they are tied
+  Norm final_norm;  // (H)
+  Linear head;      // (V, H); its weight is the embedding itself where they are tied
 };
 
 // x / sqrt(mean(x²) + eps) · weight over the last dimension, the mean taken in float32.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 
+// The norm of the family, over the last dimension; x itself where there is none.
+at::Tensor apply(const ModelConfig& config, const Norm& norm, const at::Tensor& x);
+
 at::Tensor apply(const Linear& linear, const at::Tensor& x);
+
+// silu(gate) · up, elementwise.
+at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up);
+
+// What the scores of a layer are multiplied with.
+double attention_scale(const ModelConfig& config, const LayerSwitches& switches);
+
+// cap · tanh(x / cap).
+at::Tensor soft_cap(const at::Tensor& x, double cap);
+
+// Where the tokens of a pass stand, for one layer.
+struct Placement {
+  RopeTable rope;   // broadcasts to (B, heads, T, D); undefined where the layer has no rotary embedding
+  at::Tensor mask;  // (T, T), or (B, 1, 1, C): true where a token may look; undefined: at all before it
+};
 
 struct KeysValues {
   at::Tensor keys;    // (B, K, T, D), rotated
   at::Tensor values;  // (B, K, T, D)
 };
 
-// Whole sequences, causal: x (B, T, H) -> (B, T, H). `rope` holds positions 0 .. T−1. Keys and values are
-// handed out where `keep` is given.
+// Whole sequences, causal: x (B, T, H) -> (B, T, H). Keys and values are handed out where `keep` is given.
 at::Tensor run_layer(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
-                     const RopeTable& rope, KeysValues* keep = nullptr);
+                     const Placement& placement, KeysValues* keep = nullptr);
 
 // One new position of each row: x (B, H) -> (B, H). `positions` (B) says where each row's new key and value
-// go in `keys` and `values` (R, K, C, D), R >= B; `rope` holds the angles of those positions, (B, D); `mask`
-// (B, 1, 1, T) is true where a row may look, and T bounds what is read of the cache.
+// go in `keys` and `values` (R, K, C, D), R >= B; the placement's mask (B, 1, 1, T) bounds by T what is read
+// of the cache.
 at::Tensor step_layer(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
-                      const RopeTable& rope, const at::Tensor& positions, const at::Tensor& mask,
-                      at::Tensor& keys, at::Tensor& values);
+                      const Placement& placement, const at::Tensor& positions, at::Tensor& keys,
+                      at::Tensor& values);
 
 }  // namespace rft::engine

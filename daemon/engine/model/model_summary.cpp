@@ -1,5 +1,6 @@
 #include "engine/model/model_summary.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -11,10 +12,6 @@ namespace rft::engine {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
 
 std::string shape_text(const std::vector<int64_t>& shape) {
   std::string text;
@@ -40,7 +37,9 @@ bool has_chat_template(const fs::path& dir) {
 }  // namespace
 
 bool is_ignored_weight(const ModelConfig& config, const std::string& name) {
-  return ends_with(name, ".rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
+  const auto ends_name = [&](const std::string& ending) { return name.ends_with(ending); };
+  return std::ranges::any_of(config.names.ignored_endings, ends_name) ||
+         (config.tie_word_embeddings && name == config.names.head + ".weight");
 }
 
 std::vector<std::string> check_weights(const ModelConfig& config, const std::vector<WeightFile>& files) {
@@ -60,9 +59,9 @@ std::vector<std::string> check_weights(const ModelConfig& config, const std::vec
                   "the weights hold no " + weight.name + ", which config.json asks for");
     }
     const StoredTensor& tensor = *found->second;
-    if (tensor.shape != weight.shape) {
+    if (const std::vector<int64_t> shape = weight.stored_shape(); tensor.shape != shape) {
       throw Error(ErrorCode::invalid_argument, weight.name + " is " + shape_text(tensor.shape) +
-                                                   " where config.json asks for " + shape_text(weight.shape));
+                                                   " where config.json asks for " + shape_text(shape));
     }
     if (tensor.dtype != "F32" && tensor.dtype != "BF16" && tensor.dtype != "F16")
       unsupported.push_back("a weight of dtype " + tensor.dtype + ": " + tensor.name);
@@ -80,6 +79,7 @@ ModelSummary check_model(const fs::path& model_dir) {
   const ModelConfig& config = parsed.config;
   ModelSummary summary{.dir = model_dir,
                        .architecture = config.architecture,
+                       .family = config.family,
                        .num_layers = config.num_layers,
                        .hidden_size = config.hidden_size,
                        .vocab_size = config.vocab_size,

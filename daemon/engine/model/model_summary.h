@@ -14,6 +14,7 @@ namespace rft::engine {
 struct ModelSummary {
   std::filesystem::path dir;
   std::string architecture;
+  std::string family;          // "llama"; empty for one that the engine does not know
   int64_t num_parameters = 0;  // a tied lm_head counts once
   std::string stored_dtype;    // "float32", "bfloat16", "float16", or "mixed"
   int64_t num_layers = 0;

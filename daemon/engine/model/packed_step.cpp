@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "engine/model/kernels.h"
 
@@ -55,11 +54,30 @@ at::Tensor interleave(const at::Tensor& a, const at::Tensor& b) {
   return at::cat({blocks(a), blocks(b)}, 1).flatten(0, 1);
 }
 
-PackedMatrix pack_gate_up(const Linear& gate, const Linear& up, at::ScalarType dtype) {
+PackedMatrix pack_gate_up(const LayerWeights& layer, at::ScalarType dtype) {
+  Linear gate = layer.gate, up = layer.up;
+  if (layer.gate_up.weight.defined()) {
+    const auto weights = layer.gate_up.weight.chunk(2);
+    gate.weight = weights[0];
+    up.weight = weights[1];
+  }
   PackedMatrix packed = pack(interleave(gate.weight, up.weight),
                              gate.bias.defined() ? interleave(gate.bias, up.bias) : at::Tensor(), dtype);
   packed.N = gate.weight.size(0);  // of the product that comes out
   return packed;
+}
+
+PackedMatrix pack_qkv(const LayerWeights& layer, at::ScalarType dtype) {
+  if (layer.qkv.weight.defined()) return pack(layer.qkv, dtype);
+  const bool biased = layer.q.bias.defined();
+  return pack(at::cat({layer.q.weight, layer.k.weight, layer.v.weight}),
+              biased ? at::cat({layer.q.bias, layer.k.bias, layer.v.bias}) : at::Tensor(), dtype);
+}
+
+// What a root-mean-square norm multiplies with; undefined where there is none.
+at::Tensor norm_factors(const ModelConfig& config, const Norm& norm) {
+  if (!norm.weight.defined()) return {};
+  return config.norm == NormType::rms_plus_one ? norm.weight.detach() + 1 : norm.weight.detach();
 }
 
 // Hands the tiles of x (B, K) · Wᵀ to the threads, panel by panel so that each panel is read by one thread
@@ -125,12 +143,15 @@ void norm(const at::Tensor& x, const at::Tensor& weight, double eps, int64_t B, 
   });
 }
 
-void rotate_head(const float* x, const float* cos, const float* sin, int64_t D, float scale, float* out) {
-  const int64_t half = D / 2;
+// The first R of D elements are rotated; all are scaled.
+void rotate_head(const float* x, const float* cos, const float* sin, int64_t R, int64_t D, float scale,
+                 float* out) {
+  const int64_t half = R / 2;
   for (int64_t d = 0; d < half; ++d) {
     out[d] = (x[d] * cos[d] - x[d + half] * sin[d]) * scale;
     out[d + half] = (x[d + half] * cos[d + half] + x[d] * sin[d + half]) * scale;
   }
+  for (int64_t d = R; d < D; ++d) out[d] = x[d] * scale;
 }
 
 // Where element d of position t stands in a row's keys or values.
@@ -151,28 +172,40 @@ void convert(const float* x, int64_t count, T* out) {
     kernels::round_to_bf16(x, count, out);
 }
 
+// Whether the model's layers are those that run_layer knows.
+bool has_its_shape(const ModelConfig& config) {
+  const WeightNames& names = config.names;
+  const auto has_its_rope = [](const LayerSwitches& layer) {
+    return layer.positions != PositionEmbedding::local_rope;
+  };
+  return config.norm != NormType::layer_norm && !names.attention_norm.empty() && !names.mlp_norm.empty() &&
+         (names.q_norm.empty() || config.qk_norm_is_per_head) && names.attention_output_norm.empty() &&
+         names.mlp_output_norm.empty() && config.activation == Activation::silu && config.gated_mlp &&
+         names.positions.empty() && config.attention_softcap == 0 && config.logits_softcap == 0 &&
+         config.embedding_multiplier == 1 && config.residual_multiplier == 1 && config.logits_divisor == 1 &&
+         std::all_of(config.layers.begin(), config.layers.end(), has_its_rope);
+}
+
 }  // namespace
 
 bool PackedStep::supports(const ModelConfig& config, const at::Device& device, at::ScalarType compute_dtype) {
   const bool cpu = compute_dtype == at::kFloat ? kernels::available_f32() : kernels::available_bf16();
   // Heads are whole vectors, and bfloat16 goes through rows in pairs.
   return device.is_cpu() && cpu && config.head_dim % 16 == 0 && config.hidden_size % 2 == 0 &&
-         config.intermediate_size % 2 == 0;
+         config.intermediate_size % 2 == 0 && has_its_shape(config);
 }
 
 PackedStep::PackedStep(const ModelConfig& config, const ModelWeights& masters, at::ScalarType compute_dtype)
     : config_(config),
       compute_dtype_(compute_dtype),
       embedding_(masters.embedding.detach()),
-      final_norm_(masters.final_norm.detach()) {
+      final_norm_(norm_factors(config, masters.final_norm)) {
   for (const LayerWeights& weights : masters.layers) {
-    const bool biased = weights.q.bias.defined();
-    const at::Tensor bias = biased ? at::cat({weights.q.bias, weights.k.bias, weights.v.bias}) : at::Tensor();
-    layers_.push_back(
-        {weights.input_norm.detach(), weights.post_attention_norm.detach(),
-         pack(at::cat({weights.q.weight, weights.k.weight, weights.v.weight}), bias, compute_dtype),
-         pack(weights.o, compute_dtype), pack_gate_up(weights.gate, weights.up, compute_dtype),
-         pack(weights.down, compute_dtype)});
+    layers_.push_back({weights.switches, norm_factors(config, weights.attention_norm),
+                       norm_factors(config, weights.mlp_norm), norm_factors(config, weights.q_norm),
+                       norm_factors(config, weights.k_norm), pack_qkv(weights, compute_dtype),
+                       pack(weights.o, compute_dtype), pack_gate_up(weights, compute_dtype),
+                       pack(weights.down, compute_dtype)});
   }
   head_ = pack(masters.head, compute_dtype);
 }
@@ -216,47 +249,58 @@ template <class T>
 void PackedStep::run_layer(const Layer& layer, std::span<const int64_t> positions, KvCache& cache,
                            size_t index, const RopeTable& rope) {
   const auto B = static_cast<int64_t>(positions.size());
-  norm<T>(x_, layer.input_norm, config_.norm_eps, B, normed_);
+  norm<T>(x_, layer.attention_norm, config_.norm_eps, B, normed_);
   multiply<T>(Epilogue::store, normed_, B, layer.qkv, heads_);
-  attend<T>(positions, cache.keys[index], cache.values[index], rope);
+  attend<T>(layer, positions, cache.keys[index], cache.values[index], rope);
   multiply<T>(Epilogue::accumulate, attended_, B, layer.o, x_);
-  norm<T>(x_, layer.post_attention_norm, config_.norm_eps, B, normed_);
+  norm<T>(x_, layer.mlp_norm, config_.norm_eps, B, normed_);
   multiply_silu<T>(normed_, B, layer.gate_up, inner_);
   multiply<T>(Epilogue::accumulate, inner_, B, layer.down, x_);
 }
 
-// Rotates queries and keys of heads_, puts keys and values into the cache, and attends, a key-value head of a
-// row at a time.
+// Norms and rotates queries and keys of heads_, puts keys and values into the cache, and attends, a key-value
+// head of a row at a time.
 template <class T>
-void PackedStep::attend(std::span<const int64_t> positions, at::Tensor& keys, at::Tensor& values,
-                        const RopeTable& rope) {
+void PackedStep::attend(const Layer& layer, std::span<const int64_t> positions, at::Tensor& keys,
+                        at::Tensor& values, const RopeTable& rope) {
   const int64_t A = config_.num_heads, K = config_.num_kv_heads, D = config_.head_dim, G = A / K;
   const int64_t row_size = keys.size(2) * D, width = heads_.size(1);
-  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(D)));
+  const int64_t R = layer.switches.positions == PositionEmbedding::none ? 0 : rope.cos.size(1);
+  const auto scale = static_cast<float>(attention_scale(config_, layer.switches));
+  const auto norm_head = [&](float* x, const at::Tensor& weight) {
+    kernels::rms_norm(x, data_of<const float>(weight), static_cast<float>(config_.norm_eps), D, x);
+  };
   at::parallel_for(0, static_cast<int64_t>(positions.size()) * K, 1, [&](int64_t begin, int64_t end) {
     float* rotated = data_of<float>(scratch_) + at::get_thread_num() * scratch_.size(1);
     T* queries = reinterpret_cast<T*>(rotated + G * D);
     float* scores = rotated + 2 * G * D;
     for (int64_t i = begin; i < end; ++i) {
       const int64_t b = i / K, h = i % K, t = positions[b];
-      const float* cos = data_of<const float>(rope.cos) + t * D;
-      const float* sin = data_of<const float>(rope.sin) + t * D;
-      const float* q = data_of<const float>(heads_) + b * width + h * G * D;
-      const float* k = data_of<const float>(heads_) + b * width + A * D + h * D;
+      const float* cos = data_of<const float>(rope.cos) + t * rope.cos.size(1);
+      const float* sin = data_of<const float>(rope.sin) + t * rope.sin.size(1);
+      float* q = data_of<float>(heads_) + b * width + h * G * D;
+      float* k = data_of<float>(heads_) + b * width + A * D + h * D;
       const float* v = k + K * D;
+      if (layer.q_norm.defined()) {
+        for (int64_t g = 0; g < G; ++g) norm_head(q + g * D, layer.q_norm);
+        norm_head(k, layer.k_norm);
+      }
       T* row_keys = data_of<T>(keys) + (b * K + h) * row_size;
       T* row_values = data_of<T>(values) + (b * K + h) * row_size;
 
-      rotate_head(k, cos, sin, D, 1, rotated);
+      rotate_head(k, cos, sin, R, D, 1, rotated);
       convert(rotated, D, queries);
       for (int64_t d = 0; d < D; ++d) row_keys[key_place(t, d, D, T{})] = queries[d];
       convert(v, D, queries);
       for (int64_t d = 0; d < D; ++d) row_values[value_place(t, d, D, T{})] = queries[d];
 
-      for (int64_t g = 0; g < G; ++g) rotate_head(q + g * D, cos, sin, D, scale, rotated + g * D);
+      for (int64_t g = 0; g < G; ++g) rotate_head(q + g * D, cos, sin, R, D, scale, rotated + g * D);
       convert(rotated, G * D, queries);
-      kernels::attend(queries, G, D, row_keys, row_values, t + 1, scores,
-                      data_of<T>(attended_) + b * A * D + h * G * D);
+      const int64_t seen =
+          layer.switches.window == 0 ? 0 : std::max<int64_t>(0, t + 1 - layer.switches.window);
+      const int64_t block = seen / kKeyBlock * kKeyBlock;  // of the first position that is seen
+      kernels::attend(queries, G, D, row_keys + block * D, row_values + block * D, seen - block,
+                      t + 1 - block, scores, data_of<T>(attended_) + b * A * D + h * G * D);
     }
   });
 }

@@ -37,15 +37,17 @@ class PackedStep {
 
  private:
   struct Layer {
-    at::Tensor input_norm, post_attention_norm;  // (H)
-    PackedMatrix qkv;                            // (A·D + 2·K·D, H)
-    PackedMatrix o, gate_up, down;               // gate and up alternate by 16 rows
+    LayerSwitches switches;
+    at::Tensor attention_norm, mlp_norm;  // (H)
+    at::Tensor q_norm, k_norm;            // (D), or undefined
+    PackedMatrix qkv;                     // (A·D + 2·K·D, H)
+    PackedMatrix o, gate_up, down;        // gate and up alternate by 16 rows
   };
   template <class T>
   void run_layer(const Layer& layer, std::span<const int64_t> positions, KvCache& cache, size_t index,
                  const RopeTable& rope);
   template <class T>
-  void attend(std::span<const int64_t> positions, at::Tensor& keys, at::Tensor& values,
+  void attend(const Layer& layer, std::span<const int64_t> positions, at::Tensor& keys, at::Tensor& values,
               const RopeTable& rope);
   void reserve(int64_t num_rows, int64_t longest);
 

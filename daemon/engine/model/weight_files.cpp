@@ -118,8 +118,10 @@ std::vector<NamedTensor> load_weights(const ModelConfig& config, const fs::path&
     }
   }
   std::vector<NamedTensor> weights;
-  for (const WeightSpec& spec : expected_weights(config))
-    weights.push_back({spec.name, by_name.at(spec.name)});
+  for (const WeightSpec& spec : expected_weights(config)) {
+    const at::Tensor& stored = by_name.at(spec.name);
+    weights.push_back({spec.name, spec.stored_transposed ? stored.t().contiguous() : stored});
+  }
   return weights;
 }
 

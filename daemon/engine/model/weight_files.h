@@ -17,7 +17,8 @@ std::vector<NamedTensor> read_tensors(const std::filesystem::path& file);
 // Writes one safetensors file, each tensor in its own dtype: to a temporary name, synced, renamed.
 void write_tensors(const std::filesystem::path& file, std::span<const NamedTensor> tensors);
 
-// The weights that `config` needs, as contiguous float32 on `device`, in the order of expected_weights().
+// The weights that `config` needs, as contiguous float32 on `device`, in the order and the shapes of
+// expected_weights().
 // Throws as check_weights() does, and Error(unsupported) for what it lists.
 std::vector<NamedTensor> load_weights(const ModelConfig& config, const std::filesystem::path& model_dir,
                                       at::Device device);

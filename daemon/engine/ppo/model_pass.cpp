@@ -30,8 +30,8 @@ at::Tensor predicting_states(const at::Tensor& hidden, const at::Tensor& positio
 Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const TokenBatch& batch,
                     double temperature, bool with_entropy) {
   const at::NoGradGuard no_grad;
-  const at::Tensor hidden = decoder.hidden_states(batch.ids);            // (b, L, H)
-  const at::Tensor states = predicting_states(hidden, batch.positions);  // (M, H)
+  const at::Tensor hidden = decoder.hidden_states(batch.ids, batch.lengths);  // (b, L, H)
+  const at::Tensor states = predicting_states(hidden, batch.positions);       // (M, H)
   std::vector<at::Tensor> log_probs, entropies;
   const int64_t step = chunk_rows(decoder);
   for (int64_t begin = 0; begin < states.size(0); begin += step) {
@@ -54,7 +54,7 @@ Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const T
 
 void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, double temperature,
                           bool with_entropy, const TokenLoss& loss) {
-  const at::Tensor hidden = decoder.hidden_states(batch.ids);                     // (b, L, H)
+  const at::Tensor hidden = decoder.hidden_states(batch.ids, batch.lengths);      // (b, L, H)
   const at::Tensor states = predicting_states(hidden.detach(), batch.positions);  // (M, H)
   // The gradient stops at `states`, chunk by chunk, and goes on through the trunk once, at the end.
   const at::Tensor slope = at::empty_like(states);

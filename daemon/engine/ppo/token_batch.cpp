@@ -32,7 +32,7 @@ TokenBatch make_token_batch(std::span<const TokenSequence> sequences, std::span<
   for (const int64_t row : rows) longest = std::max(longest, sequences[row].length() - (feed_ends ? 0 : 1));
 
   at::Tensor ids = at::zeros({count, longest}, at::kLong);
-  std::vector<int64_t> positions, tokens, owners, offsets, ends;
+  std::vector<int64_t> positions, tokens, owners, offsets, ends, lengths;
   for (int64_t i = 0; i < count; ++i) {
     const TokenSequence& sequence = sequences[rows[i]];
     const int64_t prompt_length = static_cast<int64_t>(sequence.prompt_ids.size()),
@@ -49,13 +49,15 @@ TokenBatch make_token_batch(std::span<const TokenSequence> sequences, std::span<
       offsets.push_back(at - prompt_length);
     }
     ends.push_back(i * longest + length - 1);
+    lengths.push_back(length - 1);
   }
   return {ids.to(device),
           long_tensor(positions, device),
           long_tensor(tokens, device),
           long_tensor(owners, device),
           long_tensor(offsets, device),
-          feed_ends ? long_tensor(ends, device) : at::Tensor()};
+          feed_ends ? long_tensor(ends, device) : at::Tensor(),
+          std::move(lengths)};
 }
 
 std::vector<std::vector<int64_t>> micro_batches(std::span<const TokenSequence> sequences,

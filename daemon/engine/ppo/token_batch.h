@@ -31,6 +31,7 @@ struct TokenBatch {
   at::Tensor rows;       // (M) int64, which of all sequences each belongs to
   at::Tensor offsets;  // (M) int64, its place counted from the first completion token; negative in the prompt
   at::Tensor ends;     // (b) int64 into the flattened states: each one's last token; undefined unless fed
+  std::vector<int64_t> lengths;  // (b) without padding and the last token, which predicts nothing
 };
 
 // The batch of sequences[rows[0]], sequences[rows[1]], …. A sequence's last token is fed only where

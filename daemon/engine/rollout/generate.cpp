@@ -47,6 +47,7 @@ class Rollout {
   void prefill(const std::vector<size_t>& which);
   void start_row(size_t prompt, int64_t sample);
   void decode_step();
+  void compute_again(int64_t row);
   void take_tokens(const at::Tensor& logits, size_t first_row);
   void drop_finished();
   bool finish_if_done(Row& row, Completion& completion) const;
@@ -206,11 +207,29 @@ void Rollout::start_row(size_t prompt, int64_t sample) {
 
 void Rollout::decode_step() {
   std::vector<int64_t> ids, positions;
+  for (size_t r = 0; r < rows_.size(); ++r)
+    if (decoder_.outgrows_cache(rows_[r].length)) compute_again(static_cast<int64_t>(r));
   for (Row& row : rows_) {
     ids.push_back(completion_of(row).ids.back());
     positions.push_back(row.length++);
   }
   take_tokens(decoder_.decode(ids, positions, cache_).cpu(), 0);
+}
+
+// Fills a row anew, all of it as the beginning of a longer sequence.
+void Rollout::compute_again(int64_t r) {
+  const Row& row = rows_[static_cast<size_t>(r)];
+  std::vector<int64_t> ids = prompts_[row.prompt].ids;
+  const std::vector<int64_t>& sampled = completion_of(row).ids;
+  ids.insert(ids.end(), sampled.begin(), sampled.end() - 1);  // the last one is not in the cache yet
+  const Decoder::Prefill result =
+      decoder_.prefill(at::tensor(ids, at::kLong).unsqueeze(0), {{row.length}}, /*num_more=*/1);
+  std::vector<at::Tensor> keys, values;
+  for (size_t layer = 0; layer < result.keys.size(); ++layer) {
+    keys.push_back(result.keys[layer][0]);
+    values.push_back(result.values[layer][0]);
+  }
+  cache_.fill_row(r, keys, values, row.length);
 }
 
 // Draws the next token of each row from `first_row` on; logits (B, V).

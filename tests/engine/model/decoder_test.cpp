@@ -97,7 +97,7 @@ TEST(Decoder, ThePackedStepComputesWhatTheReferenceDoes) {
   wide.head_dim = 48;
   wide.hidden_size = 90;
   wide.intermediate_size = 70;
-  wide.attention_bias = wide.mlp_bias = wide.tie_word_embeddings = false;
+  wide.attention_bias = wide.attention_output_bias = wide.mlp_bias = wide.tie_word_embeddings = false;
   for (const ModelConfig& config : {tiny_config(), wide}) {
     const auto expected = steps(at::kFloat, true, config), actual = steps(at::kFloat, false, config);
     for (size_t i = 0; i < expected.size(); ++i)

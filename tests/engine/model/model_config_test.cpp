@@ -63,9 +63,9 @@ TEST(ModelConfig, TheEndsOfSequenceAreOneOrManyAndTheGenerationConfigWins) {
 
 TEST(ModelConfig, WhatTheEngineDoesNotDoIsNamed) {
   const std::vector<std::pair<Json, std::string>> cases = {
-      {{{"hidden_act", "gelu"}}, "hidden_act = gelu"},
-      {{{"architectures", {"GPT2LMHeadModel"}}}, "architectures = GPT2LMHeadModel"},
-      {{{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}}}}, "rope_scaling.rope_type = yarn"},
+      {{{"hidden_act", "relu2"}}, "hidden_act = relu2"},
+      {{{"architectures", {"MambaForCausalLM"}}}, "architectures = MambaForCausalLM"},
+      {{{"rope_scaling", {{"rope_type", "longrope"}, {"factor", 2}}}}, "rope_scaling.rope_type = longrope"},
       {{{"partial_rotary_factor", 0.5}}, "partial_rotary_factor = 0.5"},
       {{{"quantization_config", {{"bits", 4}}}}, "quantization_config"}};
   for (const auto& [change, reason] : cases) {
@@ -84,7 +84,8 @@ TEST(ModelConfig, SenselessValuesAreErrorsThatNameTheirKey) {
       {{{"head_dim", 15}}, "head_dim"},
       {{{"num_hidden_layers", -1}}, "num_hidden_layers"},
       {{{"intermediate_size", int64_t{1} << 40}}, "intermediate_size"},
-      {{{"rope_scaling", {{"rope_type", "linear"}}}}, "factor must be positive"},
+      {{{"rope_scaling", {{"rope_type", "linear"}}}}, "rope_scaling.factor is missing"},
+      {{{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 0}}}}, "must be positive"},
       {{{"architectures", nullptr}}, "architectures"}};
   for (const auto& [change, reason] : cases) {
     Json json = llama();

@@ -24,7 +24,7 @@ inline ModelConfig tiny_config() {
   config.max_positions = 128;
   config.norm_eps = 1e-5;
   config.initializer_range = 0.2;
-  config.attention_bias = true;
+  config.attention_bias = config.attention_output_bias = true;
   config.mlp_bias = true;
   config.tie_word_embeddings = true;
   config.rope = {RopeType::llama3, 5000, 4, 1, 4, 32};
