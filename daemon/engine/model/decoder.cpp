@@ -205,7 +205,8 @@ std::shared_ptr<Decoder> Decoder::frozen_copy() const {
   return copy;
 }
 
-void Decoder::save_weights(const std::filesystem::path& dir, at::ScalarType dtype) const {
+void Decoder::save_weights(const std::filesystem::path& dir, at::ScalarType dtype,
+                           std::span<const NamedTensor> carried) const {
   const at::NoGradGuard no_grad;
   const std::vector<WeightSpec> specs = expected_weights(config_);
   std::vector<NamedTensor> stored;
@@ -213,6 +214,7 @@ void Decoder::save_weights(const std::filesystem::path& dir, at::ScalarType dtyp
     const at::Tensor weight = parameters_[i].tensor.detach().to(dtype);
     stored.push_back({parameters_[i].name, specs[i].stored_transposed ? weight.t() : weight});
   }
+  stored.insert(stored.end(), carried.begin(), carried.end());
   write_tensors(dir / "model.safetensors", stored);
 }
 

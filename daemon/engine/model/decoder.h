@@ -87,8 +87,9 @@ class Decoder {
   // The same weights, copied, that require no gradients.
   std::shared_ptr<Decoder> frozen_copy() const;
 
-  // Writes model.safetensors in `dir`, which exists, with the weights as `dtype`.
-  void save_weights(const std::filesystem::path& dir, at::ScalarType dtype = at::kFloat) const;
+  // Writes model.safetensors in `dir`, which exists, with the weights as `dtype` and `carried` as it is.
+  void save_weights(const std::filesystem::path& dir, at::ScalarType dtype = at::kFloat,
+                    std::span<const NamedTensor> carried = {}) const;
 
  private:
   const ModelWeights& weights() const;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "engine/model/model_summary.h"
+#include "engine/model/weight_files.h"
 
 namespace rft::engine {
 namespace {
@@ -46,7 +47,7 @@ void export_model(const Decoder& decoder, const fs::path& base_dir, const fs::pa
     if (entry.is_regular_file() && travels(entry.path()))
       fs::copy_file(entry.path(), building / entry.path().filename());
   }
-  decoder.save_weights(building, stored_type(base_dir));
+  decoder.save_weights(building, stored_type(base_dir), load_carried_weights(decoder.config(), base_dir));
   publish_folder(building, target);
 }
 

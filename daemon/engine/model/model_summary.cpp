@@ -36,7 +36,13 @@ bool has_chat_template(const fs::path& dir) {
 
 }  // namespace
 
+bool is_carried_weight(const ModelConfig& config, const std::string& name) {
+  return std::ranges::any_of(config.names.carried_prefixes,
+                             [&](const std::string& prefix) { return name.starts_with(prefix); });
+}
+
 bool is_ignored_weight(const ModelConfig& config, const std::string& name) {
+  if (is_carried_weight(config, name)) return true;
   const auto ends_name = [&](const std::string& ending) { return name.ends_with(ending); };
   return std::ranges::any_of(config.names.ignored_endings, ends_name) ||
          (config.tie_word_embeddings && name == config.names.head + ".weight");

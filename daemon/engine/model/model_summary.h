@@ -41,5 +41,7 @@ std::vector<std::string> check_weights(const ModelConfig& config, const std::vec
 // Whether a checkpoint may hold this tensor although the configuration needs none of that name: a tied head's
 // copy, and buffers that old `transformers` saved.
 bool is_ignored_weight(const ModelConfig& config, const std::string& name);
+// Those among them that an export writes again: of another part of the model than its decoder.
+bool is_carried_weight(const ModelConfig& config, const std::string& name);
 
 }  // namespace rft::engine

@@ -125,4 +125,17 @@ std::vector<NamedTensor> load_weights(const ModelConfig& config, const fs::path&
   return weights;
 }
 
+std::vector<NamedTensor> load_carried_weights(const ModelConfig& config, const fs::path& model_dir) {
+  std::vector<NamedTensor> weights;
+  if (config.names.carried_prefixes.empty()) return weights;
+  for (const WeightFile& file : list_weight_files(model_dir)) {
+    const UniqueFd fd = open_to_read(file.path);
+    for (const StoredTensor& stored : file.tensors) {
+      if (is_carried_weight(config, stored.name))
+        weights.push_back({stored.name, read_tensor(fd.get(), file.path, stored)});
+    }
+  }
+  return weights;
+}
+
 }  // namespace rft::engine

@@ -23,4 +23,8 @@ void write_tensors(const std::filesystem::path& file, std::span<const NamedTenso
 std::vector<NamedTensor> load_weights(const ModelConfig& config, const std::filesystem::path& model_dir,
                                       at::Device device);
 
+// The weights that are no part of the decoder but of its model folder, as they are stored.
+std::vector<NamedTensor> load_carried_weights(const ModelConfig& config,
+                                              const std::filesystem::path& model_dir);
+
 }  // namespace rft::engine

@@ -33,6 +33,8 @@ struct WeightNames {
   bool matrices_are_transposed = false;  // those of the layers are stored (in, out)
   // Buffers that older versions of `transformers` saved: neither read nor written.
   std::vector<std::string> ignored_endings = {".rotary_emb.inv_freq"};
+  // Prefixes of weights that have no part in the decoder: not read, and exported as they are.
+  std::vector<std::string> carried_prefixes;
 };
 
 }  // namespace rft::engine

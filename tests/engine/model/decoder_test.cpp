@@ -98,7 +98,13 @@ TEST(Decoder, ThePackedStepComputesWhatTheReferenceDoes) {
   wide.hidden_size = 90;
   wide.intermediate_size = 70;
   wide.attention_bias = wide.attention_output_bias = wide.mlp_bias = wide.tie_word_embeddings = false;
-  for (const ModelConfig& config : {tiny_config(), wide}) {
+  ModelConfig sliding = tiny_config();
+  sliding.layers = {{.window = 9}, {.window = 21, .positions = PositionEmbedding::none}};
+  sliding.names.q_norm = "self_attn.q_norm";
+  sliding.names.k_norm = "self_attn.k_norm";
+  sliding.norm = NormType::rms_plus_one;
+  sliding.rope.width = 8;
+  for (const ModelConfig& config : {tiny_config(), wide, sliding}) {
     const auto expected = steps(at::kFloat, true, config), actual = steps(at::kFloat, false, config);
     for (size_t i = 0; i < expected.size(); ++i)
       EXPECT_LT(largest_difference(expected[i], actual[i]), 1e-4 * expected[i].std().item<double>()) << i;
@@ -113,6 +119,25 @@ TEST(Decoder, ThePackedStepComputesWhatTheReferenceDoes) {
     EXPECT_GT(rounded_error, 0);
     EXPECT_LT(rounded_error, 1.2 * plain_error);
   }
+}
+
+TEST(Decoder, ARowsOwnLengthDecidesItsRotaryEmbedding) {
+  ModelConfig config = tiny_config();
+  config.rope = {.type = RopeType::longrope,
+                 .original_max_positions = 10,
+                 .short_factors = std::vector<double>(8, 1),
+                 .long_factors = std::vector<double>(8, 3)};
+  const auto decoder = tiny_decoder(7, at::kFloat, config);
+  const at::NoGradGuard no_grad;
+  const auto brief = some_ids(9, 1), full = some_ids(14, 2);
+  at::Tensor both = at::zeros({2, 14}, at::kLong);
+  both[0].narrow(0, 0, 9).copy_(ids_tensor(brief)[0]);
+  both[1].copy_(ids_tensor(full)[0]);
+  const at::Tensor together = decoder->hidden_states(both, {{9, 14}});
+  EXPECT_LT(largest_difference(together[0].narrow(0, 0, 9), decoder->hidden_states(ids_tensor(brief))[0]),
+            1e-5);
+  EXPECT_LT(largest_difference(together[1], decoder->hidden_states(ids_tensor(full))[0]), 1e-5);
+  EXPECT_GT(largest_difference(together[0], decoder->hidden_states(both)[0]), 1e-2);
 }
 
 TEST(Decoder, GradientsReachEveryParameter) {

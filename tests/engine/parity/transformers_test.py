@@ -271,6 +271,13 @@ class Transformers(unittest.TestCase):
 
         self.check(random_model("Gemma3Text", 19, head_dim=16, sliding_window=20), mend=mend)
 
+    def test_gemma3_beside_a_vision_tower(self):
+        vision = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=8,
+                      patch_size=4)
+        text = dict(SHAPE, head_dim=16, sliding_window=20, vocab_size=97)
+        self.check(random_model("Gemma3", 20, text_config=text, vision_config=vision, mm_tokens_per_image=4,
+                                image_token_index=96, boi_token_index=95, eoi_token_index=94))
+
     # GPT-2
 
     def test_gpt2_every_switch_away_from_its_default(self):

@@ -4,11 +4,17 @@ namespace rft::engine {
 namespace {
 
 constexpr Family kFamilies[] = {
-    {"LlamaForCausalLM", "llama", read_llama},       {"MistralForCausalLM", "mistral", read_mistral},
-    {"Qwen2ForCausalLM", "qwen2", read_qwen2},       {"Qwen3ForCausalLM", "qwen3", read_qwen3},
-    {"SmolLM3ForCausalLM", "smollm3", read_smollm3}, {"GraniteForCausalLM", "granite", read_granite},
-    {"Olmo2ForCausalLM", "olmo2", read_olmo2},       {"Phi3ForCausalLM", "phi3", read_phi3},
-    {"Gemma2ForCausalLM", "gemma2", read_gemma2},    {"Gemma3ForCausalLM", "gemma3", read_gemma3},
+    {"LlamaForCausalLM", "llama", read_llama},
+    {"MistralForCausalLM", "mistral", read_mistral},
+    {"Qwen2ForCausalLM", "qwen2", read_qwen2},
+    {"Qwen3ForCausalLM", "qwen3", read_qwen3},
+    {"SmolLM3ForCausalLM", "smollm3", read_smollm3},
+    {"GraniteForCausalLM", "granite", read_granite},
+    {"Olmo2ForCausalLM", "olmo2", read_olmo2},
+    {"Phi3ForCausalLM", "phi3", read_phi3},
+    {"Gemma2ForCausalLM", "gemma2", read_gemma2},
+    {"Gemma3ForCausalLM", "gemma3", read_gemma3},
+    {"Gemma3ForConditionalGeneration", "gemma3", read_gemma3_with_vision},
     {"GPT2LMHeadModel", "gpt2", read_gpt2},
 };
 

@@ -33,6 +33,7 @@ void read_olmo2(const ConfigReader& json, ModelConfig& config);
 void read_phi3(const ConfigReader& json, ModelConfig& config);
 void read_gemma2(const ConfigReader& json, ModelConfig& config);
 void read_gemma3(const ConfigReader& json, ModelConfig& config);
+void read_gemma3_with_vision(const ConfigReader& json, ModelConfig& config);
 void read_gpt2(const ConfigReader& json, ModelConfig& config);
 
 }  // namespace rft::engine

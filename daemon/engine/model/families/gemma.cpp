@@ -10,10 +10,12 @@
 namespace rft::engine {
 namespace {
 
-void read_gemma(const ConfigReader& json, ModelConfig& config, int64_t max_positions,
+void read_gemma(const ConfigReader& json, ModelConfig& config, int64_t vocab_size, int64_t max_positions,
                 const std::function<bool(int64_t)>& slides) {
   read_llama_like(json, config,
-                  {.num_kv_heads = 4,
+                  {.vocab_size = vocab_size,
+                   .num_heads = 8,
+                   .num_kv_heads = 4,
                    .head_dim = 256,
                    .max_positions = max_positions,
                    .tie_word_embeddings = true,
@@ -54,7 +56,7 @@ void read_gemma3_rope(const ConfigReader& json, ModelConfig& config) {
 }  // namespace
 
 void read_gemma2(const ConfigReader& json, ModelConfig& config) {
-  read_gemma(json, config, 8192, [](int64_t layer) { return layer % 2 == 0; });
+  read_gemma(json, config, 256000, 8192, [](int64_t layer) { return layer % 2 == 0; });
   config.rope = read_rope(json, config, 10000);
   config.attention_softcap = cap_or(json, "attn_logit_softcapping", 50);
   config.logits_softcap = cap_or(json, "final_logit_softcapping", 30);
@@ -63,7 +65,7 @@ void read_gemma2(const ConfigReader& json, ModelConfig& config) {
 void read_gemma3(const ConfigReader& json, ModelConfig& config) {
   const int64_t pattern = json.integer_or("sliding_window_pattern", 6);
   if (pattern <= 0) json.refuse("sliding_window_pattern must be positive");
-  read_gemma(json, config, 131072, [&](int64_t layer) { return (layer + 1) % pattern != 0; });
+  read_gemma(json, config, 262208, 131072, [&](int64_t layer) { return (layer + 1) % pattern != 0; });
   read_gemma3_rope(json, config);
   json.only("attn_logit_softcapping", nullptr);  // `transformers` reads it, and caps nothing
   config.logits_softcap = cap_or(json, "final_logit_softcapping", 0);
@@ -71,6 +73,16 @@ void read_gemma3(const ConfigReader& json, ModelConfig& config) {
   config.names.k_norm = "self_attn.k_norm";
   for (LayerSwitches& layer : config.layers)
     if (layer.window > 0) layer.positions = PositionEmbedding::local_rope;
+}
+
+// Text alone goes through the decoder, so the vision tower is only carried along.
+void read_gemma3_with_vision(const ConfigReader& json, ModelConfig& config) {
+  read_gemma3(json.object("text_config"), config);
+  config.tie_word_embeddings = json.flag_or("tie_word_embeddings", config.tie_word_embeddings);
+  config.names.prefix = "model.language_model.";
+  config.names.other_prefixes = {"language_model.model."};
+  config.names.carried_prefixes = {"vision_tower.", "multi_modal_projector.", "model.vision_tower.",
+                                   "model.multi_modal_projector."};
 }
 
 }  // namespace rft::engine

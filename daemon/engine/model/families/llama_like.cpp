@@ -3,11 +3,14 @@
 namespace rft::engine {
 
 void read_llama_like(const ConfigReader& json, ModelConfig& config, const LlamaDefaults& defaults) {
-  config.vocab_size = json.integer("vocab_size");
+  const auto integer = [&](const char* key, int64_t fallback) {
+    return fallback > 0 ? json.integer_or(key, fallback) : json.integer(key);
+  };
+  config.vocab_size = integer("vocab_size", defaults.vocab_size);
   config.hidden_size = json.integer("hidden_size");
   config.intermediate_size = json.integer("intermediate_size");
   config.num_layers = json.integer("num_hidden_layers");
-  config.num_heads = json.integer("num_attention_heads");
+  config.num_heads = integer("num_attention_heads", defaults.num_heads);
   if (config.num_heads <= 0) json.refuse("num_attention_heads is out of range");
   const bool silent = !json.mentions("num_key_value_heads") && defaults.num_kv_heads > 0;
   config.num_kv_heads =

@@ -10,6 +10,8 @@ namespace rft::engine {
 
 // What an absent key means to a family's configuration class in `transformers`.
 struct LlamaDefaults {
+  int64_t vocab_size = 0;    // 0: the key must be there
+  int64_t num_heads = 0;     // 0: the key must be there
   int64_t num_kv_heads = 0;  // 0: as many as attention heads, which null means to every family
   int64_t head_dim = 0;      // 0: hidden_size / num_attention_heads
   int64_t max_positions = 2048;

@@ -10,7 +10,7 @@ void read_mistral(const ConfigReader& json, ModelConfig& config) {
   config.rope = read_rope(json, config, 10000);
   if (json.has("layer_types")) json.is_unsupported("layer_types");  // of its successors
   const int64_t window = json.mentions("sliding_window") ? json.integer_or("sliding_window", 0) : 4096;
-  if (window > 0) read_windows(json, config, window, [](int64_t) { return true; });
+  if (window > 0) config.layers.assign(static_cast<size_t>(config.num_layers), {.window = window});
 }
 
 }  // namespace rft::engine
