@@ -4,6 +4,7 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/util/Exception.h>
 #include <dlfcn.h>
+#include <malloc.h>
 
 #include "base/error.h"
 
@@ -27,6 +28,13 @@ void load_cuda() {
 
 void set_num_threads(int64_t num_threads) {
   if (num_threads > 0) at::set_num_threads(static_cast<int>(num_threads));
+}
+
+void reuse_freed_memory() {
+  // Activations come and go with every minibatch: given back to the system, each comes again as page faults.
+  // What is larger (weights, moments) is mapped by itself and given back.
+  ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
 DecoderOptions decoder_options(const std::string& device, const std::string& dtype) {

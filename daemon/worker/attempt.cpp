@@ -64,6 +64,7 @@ WorkerFinished run_to_end(const AttemptOptions& options, const JobFolder& folder
                           engine::Ranks& ranks) {
   try {
     engine::set_num_threads(threads_per_rank(options.threads, ranks.size()));
+    engine::reuse_freed_memory();
     Run run(folder, {.host_program = plugins::host_program_beside_executable(), .device = options.device},
             reporter, ranks);
     return {.outcome = WorkerOutcome::succeeded, .result = run_pipeline(run)};

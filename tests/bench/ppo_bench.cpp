@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "engine/ppo/trainer.h"
 #include "engine/rollout/generate.h"
+#include "engine/runtime.h"
 
 namespace {
 
@@ -65,6 +66,7 @@ int main(int argc, char** argv) {
     std::fputs("usage: ppo_bench WORKLOAD.json [float32|bfloat16]\n", stderr);
     return 2;
   }
+  reuse_freed_memory();
   const Json workload = parse_json(read_file(argv[1]), argv[1]);
   const bool bf16 = argc > 2 && std::string(argv[2]) == "bfloat16";
   const auto policy =

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "engine/model/fused_ops.h"
 #include "engine/model/initialise.h"
 #include "engine/model/weight_files.h"
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "engine/model/fused_ops.h"
 #include "engine/model/mixed_linear.h"
 
 namespace rft::engine {
@@ -101,10 +102,6 @@ double attention_scale(const ModelConfig& config, const LayerSwitches& switches)
   return 1 / std::sqrt(static_cast<double>(config.head_dim));
 }
 
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  return at::rms_norm(x, {x.size(-1)}, weight, eps);
-}
-
 at::Tensor apply(const ModelConfig& config, const Norm& norm, const at::Tensor& x) {
   if (!norm.weight.defined()) return x;
   switch (config.norm) {
@@ -124,8 +121,6 @@ at::Tensor apply(const Linear& linear, const at::Tensor& x) {
   const at::Tensor product = mixed_linear(x, linear.weight, linear.rounded);
   return linear.bias.defined() ? product + linear.bias : product;
 }
-
-at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up) { return at::silu(gate) * up; }
 
 at::Tensor soft_cap(const at::Tensor& x, double cap) { return at::tanh(x / cap) * cap; }
 

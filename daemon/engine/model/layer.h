@@ -50,16 +50,10 @@ struct ModelWeights {
   Linear head;      // (V, H); its weight is the embedding itself where they are tied
 };
 
-// x / sqrt(mean(x²) + eps) · weight over the last dimension, the mean taken in float32.
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
-
 // The norm of the family, over the last dimension; x itself where there is none.
 at::Tensor apply(const ModelConfig& config, const Norm& norm, const at::Tensor& x);
 
 at::Tensor apply(const Linear& linear, const at::Tensor& x);
-
-// silu(gate) · up, elementwise.
-at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up);
 
 // What the scores of a layer are multiplied with.
 double attention_scale(const ModelConfig& config, const LayerSwitches& switches);

@@ -142,14 +142,4 @@ const RopeTable& RopeTables::of_steps(int64_t num_positions) {
   return steps_;
 }
 
-at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  const int64_t D = x.size(-1), R = cos.size(-1), half = R / 2;
-  if (R < D) {
-    const at::Tensor turned = rotate(x.narrow(-1, 0, R), cos, sin);
-    return at::cat({turned, x.narrow(-1, R, D - R)}, -1);
-  }
-  const at::Tensor rotated = at::cat({-x.narrow(-1, half, half), x.narrow(-1, 0, half)}, -1);
-  return x * cos + rotated * sin;
-}
-
 }  // namespace rft::engine

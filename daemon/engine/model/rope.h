@@ -41,8 +41,4 @@ class RopeTables {
   RopeTable steps_;
 };
 
-// x (..., D), with cos and sin (..., R) broadcastable to it but for the last dimension; R <= D: what is
-// beyond R stays as it is.
-at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
-
 }  // namespace rft::engine

@@ -1,49 +1,69 @@
 #include "engine/ppo/token_log_probs.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "engine/model/kernels.h"
+#include "engine/model/training_kernels.h"
 
 namespace rft::engine {
 namespace {
 
+using kernels::Distribution;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-at::Tensor entropy_of(const at::Tensor& distribution /*(M, V) log-probs*/) {
-  return -(distribution.exp() * distribution).sum(-1);
-}
-
-struct TokenLogProbsFunction : torch::autograd::Function<TokenLogProbsFunction> {
-  static variable_list forward(AutogradContext* context, const at::Tensor& logits, const at::Tensor& targets,
-                               double temperature, bool with_entropy) {
-    const at::Tensor distribution = at::log_softmax(temperature == 1 ? logits : logits / temperature, -1);
-    const at::Tensor chosen = distribution.gather(-1, targets.unsqueeze(-1)).squeeze(-1);
-    const at::Tensor entropy = with_entropy ? entropy_of(distribution) : at::empty({0}, logits.options());
-    context->save_for_backward({distribution, targets, entropy});
+// Two passes over the logits forward and one backward; nothing of the logits' size but they themselves is
+// kept.
+struct FusedTokenLogProbs : torch::autograd::Function<FusedTokenLogProbs> {
+  static variable_list forward(AutogradContext* context, const at::Tensor& given, const at::Tensor& targets,
+                               double temperature) {
+    const at::Tensor logits = given.contiguous();
+    const int64_t M = logits.size(0), V = logits.size(1);
+    const auto scale = static_cast<float>(1 / temperature);
+    at::Tensor normalisers = at::empty({M}, logits.options()), entropy = at::empty({M}, logits.options());
+    at::Tensor log_probs = at::empty({M}, logits.options());
+    const float* z = logits.const_data_ptr<float>();
+    const int64_t* target = targets.const_data_ptr<int64_t>();
+    float *normaliser = normalisers.data_ptr<float>(), *uncertain = entropy.data_ptr<float>(),
+          *log_prob = log_probs.data_ptr<float>();
+    at::parallel_for(0, M, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const Distribution found = kernels::describe_distribution(z + row * V, V, scale);
+        normaliser[row] = found.log_normaliser;
+        uncertain[row] = found.entropy;
+        log_prob[row] = z[row * V + target[row]] * scale - found.log_normaliser;
+      }
+    });
+    context->save_for_backward({logits, targets, normalisers, entropy});
     context->saved_data["temperature"] = temperature;
-    context->saved_data["with_entropy"] = with_entropy;
-    return {chosen, entropy};
+    return {log_probs, entropy};
   }
 
-  // With p the softmax: d log p_k / d z_j = 1[j=k] - p_j, and dH / d z_j = -p_j (log p_j + H), both over the
-  // temperature.
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor& targets = saved[1];
-    const double temperature = context->saved_data["temperature"].toDouble();
-    at::Tensor of_log_probs =
-        gradients[0].defined() ? gradients[0] : at::zeros_like(targets, saved[0].options());
-    of_log_probs = of_log_probs.unsqueeze(-1) / temperature;  // (M, 1)
-    at::Tensor distribution = saved[0];                       // (M, V)
-    at::Tensor slope;
-    if (context->saved_data["with_entropy"].toBool() && gradients[1].defined()) {
-      const at::Tensor of_entropy = gradients[1].unsqueeze(-1) / temperature;  // (M, 1)
-      slope = distribution.exp() * -(of_log_probs + of_entropy * (distribution + saved[2].unsqueeze(-1)));
-    } else {
-      slope = distribution.exp_().mul_(-of_log_probs);
-    }
-    slope.scatter_add_(-1, targets.unsqueeze(-1), of_log_probs);
-    return {slope, at::Tensor(), at::Tensor(), at::Tensor()};
+    const at::Tensor &logits = saved[0], &targets = saved[1];
+    const int64_t M = logits.size(0), V = logits.size(1);
+    const auto scale = static_cast<float>(1 / context->saved_data["temperature"].toDouble());
+    const auto per_row = [&logits](const at::Tensor& gradient, int64_t count) {
+      return gradient.defined() ? gradient.contiguous() : at::zeros({count}, logits.options());
+    };
+    const at::Tensor of_log_probs = per_row(gradients[0], M), of_entropy = per_row(gradients[1], M);
+    at::Tensor slope = at::empty_like(logits);
+    const float *z = logits.const_data_ptr<float>(), *normaliser = saved[2].const_data_ptr<float>(),
+                *uncertain = saved[3].const_data_ptr<float>(),
+                *of_log_prob = of_log_probs.const_data_ptr<float>(),
+                *of_uncertain = of_entropy.const_data_ptr<float>();
+    const int64_t* target = targets.const_data_ptr<int64_t>();
+    float* out = slope.data_ptr<float>();
+    at::parallel_for(0, M, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        kernels::distribution_slope(z + row * V, V, scale, {normaliser[row], uncertain[row]}, target[row],
+                                    of_log_prob[row], of_uncertain[row], out + row * V);
+      }
+    });
+    return {slope, at::Tensor(), at::Tensor()};
   }
 };
 
@@ -51,8 +71,18 @@ struct TokenLogProbsFunction : torch::autograd::Function<TokenLogProbsFunction> 
 
 TokenLogProbs token_log_probs(const at::Tensor& logits, const at::Tensor& targets, double temperature,
                               bool with_entropy) {
-  const variable_list results = TokenLogProbsFunction::apply(logits, targets, temperature, with_entropy);
+  static const bool available = kernels::available_f32();
+  if (!available || !logits.is_cpu() || logits.scalar_type() != at::kFloat)
+    return reference::token_log_probs(logits, targets, temperature, with_entropy);
+  const variable_list results = FusedTokenLogProbs::apply(logits, targets.contiguous(), temperature);
   return {results[0], with_entropy ? results[1] : at::Tensor()};
+}
+
+TokenLogProbs reference::token_log_probs(const at::Tensor& logits, const at::Tensor& targets,
+                                         double temperature, bool with_entropy) {
+  const at::Tensor distribution = at::log_softmax(logits / temperature, -1);
+  const at::Tensor chosen = distribution.gather(-1, targets.unsqueeze(-1)).squeeze(-1);
+  return {chosen, with_entropy ? -(distribution.exp() * distribution).sum(-1) : at::Tensor()};
 }
 
 }  // namespace rft::engine
