@@ -35,6 +35,17 @@ def make_workload(scratch, episodes):
                 learning_rate=3e-6, scratch=scratch)
 
 
+def training_tflop(workload):
+    """What an update computes: two passes without gradients (policy, reference) and num_ppo_epochs with, the head at
+    completion tokens alone; attention itself not counted."""
+    shape, new = workload["shape"], workload["max_new_tokens"]
+    hidden, kv_share = shape["hidden_size"], shape["num_key_value_heads"] / shape["num_attention_heads"]
+    layer = hidden * hidden * (2 + 2 * kv_share) + 3 * hidden * shape["intermediate_size"]
+    tokens = sum(len(prompt) + new for prompt in workload["prompts"])
+    forward = 2 * (layer * shape["num_hidden_layers"] * tokens + hidden * shape["vocab_size"] * new * len(workload["prompts"]))
+    return forward * (2 + 3 * workload["num_ppo_epochs"]) / 1e12
+
+
 class Side:
     """A process that runs one iteration for each line it is sent."""
 
@@ -67,6 +78,7 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of rftd's side")
     parser.add_argument("--alone", action="store_true", help="rftd's side without the peer")
+    parser.add_argument("--json", type=pathlib.Path, help="also write the figures of the best rounds here")
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parents[1] / "build" / "release")
     args = parser.parse_args()
 
@@ -82,7 +94,7 @@ def main():
             peer = Side([python, HERE / "ppo_trl.py", file], args.threads)
 
         print("round   rftd s  (rollout  update)    TRL s   ratio")
-        rounds = []
+        rounds, updates = [], []
         for number in range(args.rounds + 1):
             mine = ours.iterate()
             theirs = peer.iterate()["seconds"] if peer else float("nan")
@@ -91,8 +103,12 @@ def main():
                   f"  {theirs:7.2f}  {theirs / mine['seconds']:6.2f}{note}", flush=True)
             if number:
                 rounds.append((mine["seconds"], theirs))
+                updates.append(mine["update_s"])
         ours.end()
         best = min(mine for mine, _ in rounds)
+        if args.json:
+            args.json.write_text(json.dumps({"ours": best, "ours_update": min(updates), "theirs": min(t for _, t in rounds),
+                                             "tflop": training_tflop(workload)}))
         print(f"\nrftd ({args.dtype}): best {best:.2f} s, {tokens / best:.0f} completion tokens/s")
         if peer:
             peer.end()

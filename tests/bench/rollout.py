@@ -7,6 +7,7 @@ alternate, and the best of each counts, so that a busy machine slows both.
 
 Needs the build (`rollout_bench`) and a Python with transformers and torch."""
 import argparse
+import json
 import pathlib
 import subprocess
 import tempfile
@@ -52,6 +53,7 @@ def main():
     parser.add_argument("--prompt-tokens", type=int, default=32)
     parser.add_argument("--new-tokens", type=int, default=128)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="one line of JSON instead")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     args = parser.parse_args()
 
@@ -75,6 +77,9 @@ def main():
                 theirs.append(time_hugging_face(model, args))
             engine.stdin.close()
     tokens = args.batch * args.new_tokens
+    if args.json:
+        print(json.dumps({"ours": tokens / min(ours), "theirs": tokens / min(theirs)}))
+        return
     print(f"{args.shape} {args.dtype} batch {args.batch}, {args.new_tokens} new tokens, {torch.get_num_threads()} threads")
     print(f"  rftd                     {tokens / min(ours):9.0f} tokens/s")
     print(f"  Hugging Face generate    {tokens / min(theirs):9.0f} tokens/s")
