@@ -11,12 +11,19 @@ function(rft_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/daemon)
   target_link_libraries(${name} PUBLIC ${ARG_LINKS})
+  # Half of a file's compile time is the standard library's headers and nlohmann-json: parsed once, for all.
+  if(name STREQUAL rft_base)
+    target_precompile_headers(rft_base PRIVATE ${CMAKE_SOURCE_DIR}/daemon/precompiled.h)
+  elseif("rft_base" IN_LIST ARG_LINKS)
+    target_precompile_headers(${name} REUSE_FROM rft_base)
+  endif()
 endfunction()
 
-# rft_test(FOLDER LINKS ... PROPERTIES ...): every *_test.cpp of tests/FOLDER as one GoogleTest program FOLDER_test,
-# whose tests have these CTest properties.
+# rft_test(FOLDER LINKS ... PROPERTIES ... PRECOMPILED ...): every *_test.cpp of tests/FOLDER as one GoogleTest
+# program FOLDER_test, whose tests have these CTest properties. PRECOMPILED: instead of tests/precompiled.h, as
+# target_precompile_headers takes it.
 function(rft_test folder)
-  cmake_parse_arguments(ARG "" "" "LINKS;PROPERTIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LINKS;PROPERTIES;PRECOMPILED" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp)
   add_executable(${name}_test ${sources})
@@ -24,6 +31,15 @@ function(rft_test folder)
   target_compile_definitions(${name}_test PRIVATE
     RFT_TEST_DATA_DIR="${CMAKE_SOURCE_DIR}/tests/data" RFT_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   target_link_libraries(${name}_test PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
+  # Tests are compiled more often than they run.
+  target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
+  if(ARG_PRECOMPILED)
+    target_precompile_headers(${name}_test ${ARG_PRECOMPILED})
+  elseif(name STREQUAL base)
+    target_precompile_headers(base_test PRIVATE ${CMAKE_SOURCE_DIR}/tests/precompiled.h)
+  else()
+    target_precompile_headers(${name}_test REUSE_FROM base_test)
+  endif()
   gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 ${ARG_PROPERTIES})
 endfunction()
 

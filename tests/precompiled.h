@@ -1,0 +1,7 @@
+// As daemon/precompiled.h, for the tests.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
