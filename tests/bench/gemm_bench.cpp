@@ -3,6 +3,7 @@
 //
 //   gemm_bench
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <chrono>
