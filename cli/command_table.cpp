@@ -43,6 +43,27 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
   app.add_flag("--json", options.json, "Print JSON, and nothing else, on standard output");
 }
 
+namespace {
+
+CLI::Validator checked_number(bool (*holds)(double), const std::string& wanted) {
+  const auto check = [=](const std::string& text) {
+    double number = 0;
+    const bool is_number = CLI::detail::lexical_cast(text, number);
+    return is_number && holds(number) ? std::string() : "give " + wanted + ", not " + text;
+  };
+  return CLI::Validator(check, "");
+}
+
+}  // namespace
+
+CLI::Validator above_zero() {
+  return checked_number([](double number) { return number > 0; }, "a number above 0");
+}
+
+CLI::Validator zero_or_more() {
+  return checked_number([](double number) { return number >= 0; }, "a number of at least 0");
+}
+
 std::string example_footer(std::string_view example) {
   return "Example: " + std::string(example) + "\n" + kExitCodesHelp;
 }

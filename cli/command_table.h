@@ -41,6 +41,10 @@ struct CommonOptions {
 };
 void add_common_options(CLI::App& app, CommonOptions& options);
 
+// A number above zero, or not below it; CLI11's own checks answer with all the digits of the largest double.
+CLI::Validator above_zero();
+CLI::Validator zero_or_more();
+
 // The line of the help that shows a command in use.
 std::string example_footer(std::string_view example);
 

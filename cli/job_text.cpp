@@ -52,7 +52,8 @@ Json part_of(const Json& object, const char* name) {
 
 std::string headline(const Style& style, const Json& job) {
   const std::string state = text_of(job, "state"), reason = text_of(job, "reason");
-  std::string line = "job " + whole(whole_of(job, "id")) + " " + one_line(text_of(job, "name")) + ": " +
+  const int64_t id = whole_of(job, "id");  // 0 of a folder that is still settling
+  std::string line = (id > 0 ? "job " + whole(id) + " " : "") + one_line(text_of(job, "name")) + ": " +
                      paint(style, colour_of_state(state), state);
   if (whole_of(job, "attempt") > 1) line += " (attempt " + whole(whole_of(job, "attempt")) + ")";
   if (!reason.empty()) line += ", " + one_line(reason);

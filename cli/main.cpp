@@ -13,6 +13,12 @@ namespace {
 using namespace rft;
 using namespace rft::cli;
 
+// Errors of the command line end with where to read on.
+std::string see_help(std::string message, const std::string& where) {
+  if (!message.ends_with('.') && !message.ends_with('?')) message += '.';
+  return message + " See: " + where + " --help";
+}
+
 // The first argument that is no option should be the name of one of `commands`.
 void refuse_unknown_command(const std::vector<std::string>& arguments,
                             const std::vector<std::string>& commands, const std::string& where) {
@@ -23,9 +29,9 @@ void refuse_unknown_command(const std::vector<std::string>& arguments,
     }
     if (arguments[i].starts_with("-")) continue;
     if (std::ranges::find(commands, arguments[i]) == commands.end())
-      throw Error(ErrorCode::invalid_argument, "unknown command \"" + arguments[i] + "\"" +
-                                                   did_you_mean(arguments[i], commands) + " See: " + where +
-                                                   " --help");
+      throw Error(
+          ErrorCode::invalid_argument,
+          see_help("unknown command \"" + arguments[i] + "\"" + did_you_mean(arguments[i], commands), where));
     return;
   }
 }
@@ -40,7 +46,7 @@ std::string with_suggestion(const CLI::App& chosen, const CLI::ParseError& error
     for (const std::string& extra : chosen.remaining(true))
       if (extra.starts_with("--")) message += did_you_mean(extra.substr(0, extra.find('=')), known);
   }
-  return message + " See: " + where + " --help";
+  return see_help(message, where);
 }
 
 // The command that was named, as deep as it goes: `rftctl models new`.

@@ -168,6 +168,9 @@ Finding sandbox_of(const Json& daemon) {
   const Json isolation = part_of(daemon, "isolation");
   if (isolation.empty()) return check_sandbox_tools();
   const std::string missing = text_of(isolation, "missing");
+  if (isolation.value("namespaces", Json()) == Json(false))
+    return {"sandbox", Verdict::warning, "missing: only plugins that are shipped or trusted run",
+            missing + "; or name those that you trust in rftd.toml, [plugins] trusted"};
   if (!missing.empty()) return {"sandbox", Verdict::warning, "not complete", missing};
   return {"sandbox", Verdict::ok, "namespaces and a system call filter around each scorer", ""};
 }

@@ -88,9 +88,9 @@ Run define_fine_tunes(CLI::App& app) {
       ->required()
       ->type_name("SCORER");
   part->add_option("--learning-rate,--learning_rate", files.learning_rate, "Such as 5e-5")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   part->add_option("--n_epochs,--n-epochs", files.epochs, "Passes over the training file")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   part->add_option("--seed", files.seed, "Of everything random");
   part->add_option("--suffix", files.name, "The job's name (default: the training file's)");
   part->add_option("--set", files.settings, "Any other key of job.toml, such as rollout.max_new_tokens=16")

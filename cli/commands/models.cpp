@@ -136,7 +136,7 @@ Run define_models(CLI::App& app) {
       ->type_name("FILE");
   const auto sizes = std::make_shared<std::map<std::string, std::string>>();  // option -> number
   for (const auto& [option, meaning] : kSizes)
-    new_part->add_option(option, (*sizes)[option], meaning)->check(CLI::NonNegativeNumber)->type_name("N");
+    new_part->add_option(option, (*sizes)[option], meaning)->check(zero_or_more())->type_name("N");
   return [=](Session& session) {
     if (check_part->parsed()) return check_model(session, *model);
     if (new_part->parsed()) return make_model(session, *recipe, *from, *model, *sizes);

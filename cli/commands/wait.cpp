@@ -46,7 +46,7 @@ Run define_wait(CLI::App& app) {
   const auto timeout_s = std::make_shared<double>(0);
   app.add_option("JOB", *jobs, "Number or name")->required();
   app.add_option("--timeout", *timeout_s, "Give up after so many seconds (default: never)")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->type_name("SECONDS");
   return [=](Session& session) { return wait_for(*jobs, *timeout_s, session); };
 }

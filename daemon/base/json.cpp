@@ -23,9 +23,11 @@ Json parse_json(std::string_view text, const std::string& what) {
   try {
     return Json::parse(text.begin(), text.end(), depth_guard);
   } catch (const Json::exception& error) {
-    // nlohmann's text is "[json.exception.parse_error.101] parse error at line 1, column 2: reason".
+    // nlohmann's text is "[json.exception.parse_error.101] parse error at line 1, column 2: reason". The line
+    // is that of the text, which is mostly one line of a file of many.
     std::string reason = error.what();
     if (const auto end = reason.find("] "); end != std::string::npos) reason.erase(0, end + 2);
+    if (const auto line = reason.find("line 1, "); line != std::string::npos) reason.erase(line, 8);
     throw Error(ErrorCode::invalid_argument, what + ": not valid JSON: " + reason);
   }
 }
@@ -41,7 +43,9 @@ void for_each_json_line(const std::filesystem::path& file,
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = file.string() + ":" + std::to_string(number);
     Json record = parse_json(text, where);
-    if (!record.is_object()) throw Error(ErrorCode::invalid_argument, where + ": not a JSON object");
+    if (!record.is_object())
+      throw Error(ErrorCode::invalid_argument,
+                  where + ": not a JSON object; each line is one, such as {\"input\": \"…\"}");
     line(std::move(record), number);
   }
   if (in.bad()) throw_errno("cannot read " + file.string());

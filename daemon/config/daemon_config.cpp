@@ -12,7 +12,7 @@ Range at_least(double min) { return {.min = min}; }
 Range above(double min) { return {.min = min, .min_excluded = true}; }
 
 std::vector<Key> daemon_keys(DaemonConfig& daemon) {
-  auto& [log, intake, capacity, retry, worker] = daemon;
+  auto& [log, intake, capacity, plugins, retry, worker] = daemon;
   return {
       {"log",
        "level",
@@ -34,6 +34,15 @@ std::vector<Key> daemon_keys(DaemonConfig& daemon) {
       {"capacity", "cores", &capacity.cores, at_least(0),
        "CPU cores that jobs may take together; 0: all of the machine's."},
       {"capacity", "gpus", &capacity.gpus, {}, "Whether jobs may use the GPUs that the driver reports."},
+
+      {"plugins",
+       "trusted",
+       &plugins.trusted,
+       {},
+       "Plugins that run without isolation, with all that the daemon's user may do: SHA-256 digests (as "
+       "`rftctl plugins ls --json` shows them), names of registered plugins, or \"*\" for every one. Where a "
+       "machine cannot isolate (see rftctl doctor), a plugin that is neither shipped nor named here is "
+       "refused."},
 
       {"retry", "first_delay_s", &retry.first_delay_s, above(0),
        "Seconds before the second attempt of a failed job; doubled for each further one."},

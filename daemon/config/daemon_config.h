@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace rft::config {
 
@@ -24,6 +25,10 @@ struct CapacityConfig {
   bool gpus = true;   // whether GPUs are used
 };
 
+struct PluginsConfig {
+  std::vector<std::string> trusted;  // what runs without isolation: digests, names, or "*"
+};
+
 struct RetryDelayConfig {
   double first_delay_s = 10;  // doubled after each further failed attempt
   double max_delay_s = 600;
@@ -38,6 +43,7 @@ struct DaemonConfig {
   LogConfig log;
   IntakeConfig intake;
   CapacityConfig capacity;
+  PluginsConfig plugins;
   RetryDelayConfig retry;
   WorkerConfig worker;
 };

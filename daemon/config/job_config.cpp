@@ -20,7 +20,7 @@ Range one_of(std::vector<std::string_view> choices) { return {.choices = std::mo
 // The one table of a job's keys: what reads job.toml, writes plan.toml and makes docs/job.md.
 std::vector<Key> job_keys(JobConfig& job) {
   auto& [name, model, data, scorer, warmup, training, ppo, rollout, validation, checkpoint, resources, retry,
-         resolved] = job;
+         resolved, lines] = job;
   return {
       {"", "name", &name, {}, "what the job is called; empty: the folder's name"},
 
@@ -202,6 +202,7 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"resolved", "scorer_kind", &resolved.scorer_kind, one_of({"shared_object", "python", "command"}),
        "how the scorer runs", true},
       {"resolved", "scorer_digest", &resolved.scorer_digest, {}, "SHA-256 of the pinned scorer", true},
+      {"resolved", "scorer_trusted", &resolved.scorer_trusted, {}, "whether it runs without isolation"},
   };
 }
 
@@ -230,7 +231,7 @@ const std::vector<RefusedKey>& refused_keys() {
 
 class Checks {
  public:
-  Checks(const JobConfig& job, const KeyLines& lines) : job_(job), lines_(lines) {}
+  explicit Checks(const JobConfig& job) : job_(job) {}
 
   void run() const {
     check_validation();
@@ -246,7 +247,7 @@ class Checks {
   // What is wrong with the key, and the mend.
   [[noreturn]] void fail(std::string_view section, std::string_view name, const std::string& message) const {
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("{}[{}] {} {}", lines_.where(section, name), section, name, message),
+                fmt::format("{}[{}] {} {}", job_.lines.where(section, name), section, name, message),
                 std::string(name));
   }
 
@@ -326,23 +327,22 @@ class Checks {
   }
 
   const JobConfig& job_;
-  const KeyLines& lines_;
 };
 
 }  // namespace
 
 JobConfig parse_job(const std::filesystem::path& file) {
   JobConfig job;
-  const KeyLines lines = read_toml(file, owner_keys(job), refused_keys());
-  Checks(job, lines).run();
+  job.lines = read_toml(file, owner_keys(job), refused_keys());
+  Checks(job).run();
   if (job.data.validation.empty() && job.data.validation_split == 0) job.data.validation_split = 0.1;
   return job;
 }
 
 JobConfig parse_plan(const std::filesystem::path& file) {
   JobConfig job;
-  const KeyLines lines = read_toml(file, job_keys(job), {});
-  Checks(job, lines).run();
+  job.lines = read_toml(file, job_keys(job), {});
+  Checks(job).run();
   return job;
 }
 

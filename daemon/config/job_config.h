@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "config/key_lines.h"
 
 namespace rft::config {
 
@@ -120,6 +121,7 @@ struct ResolvedConfig {
   std::filesystem::path scorer_path;  // absolute, of the pinned copy
   std::string scorer_kind;            // shared_object | python | command
   std::string scorer_digest;          // sha256 of the pinned bytes
+  bool scorer_trusted = false;        // runs without isolation, as rftd.toml permits
 };
 
 struct JobConfig {
@@ -136,6 +138,7 @@ struct JobConfig {
   ResourcesConfig resources;
   RetryConfig retry;
   ResolvedConfig resolved;
+  KeyLines lines;  // of the file that it was read from
 };
 
 // Reads a job.toml. Throws Error(invalid_argument) "FILE:LINE: what is wrong; the mend" for TOML that does

@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/json.h"
+#include "config/key_lines.h"
 
 namespace rft::config {
 
@@ -43,19 +43,6 @@ struct RefusedKey {
   std::string_view section;
   std::string_view name;
   std::string_view reason;
-};
-
-// Where the keys stood that a file gave.
-class KeyLines {
- public:
-  void add(std::string_view section, std::string_view name, size_t line);
-  bool given(std::string_view section, std::string_view name) const;
-  // "FILE:LINE: " of the key, of its section when only that was given, else "FILE: ".
-  std::string where(std::string_view section, std::string_view name) const;
-  std::filesystem::path file;
-
- private:
-  std::map<std::string, size_t, std::less<>> lines_;
 };
 
 // Fills the members from a TOML file; keys that it does not give are left alone. Throws

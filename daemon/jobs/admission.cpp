@@ -26,6 +26,12 @@ constexpr size_t kMaxRemembered = 256;
   throw Error(ErrorCode::invalid_argument, message, field);
 }
 
+// `job.toml:4: [data] train = "train.jsonl": `, the key as its owner wrote it.
+std::string at_key(const config::JobConfig& job, const char* section, const char* key,
+                   const std::string& value) {
+  return fmt::format("{}[{}] {} = \"{}\": ", job.lines.where(section, key), section, key, value);
+}
+
 // Messages name files by their place in the owner's folder, not by ours.
 std::string relative_to_owner(std::string message, const fs::path& input) {
   const std::string prefix = input.string() + "/";
@@ -52,19 +58,28 @@ std::string resolve_dtype(const config::JobConfig& job) {
   return job.resources.gpus > 0 || __builtin_cpu_supports("avx512bf16") ? "bfloat16" : "float32";
 }
 
-// One data file through the adapter. Answers the number of records.
-size_t convert(const plugins::AdapterOptions& options, const fs::path& input, const std::string& key,
-               const std::string& file, const fs::path& output) {
-  try {
-    open_beneath(input, file);
-  } catch (const Error& error) {
-    reject(fmt::format("job.toml: [data] {} = \"{}\": {}", key, file, error.what()), key);
+// The data files of a folder, each through the adapter.
+class DataFiles {
+ public:
+  DataFiles(const config::JobConfig& job, const plugins::AdapterOptions& adapter, const fs::path& input)
+      : job_(job), adapter_(adapter), input_(input) {}
+
+  // The file that `[section] key` names, as canonical records.
+  void convert(const char* section, const char* key, const std::string& file, const fs::path& output) const {
+    try {
+      open_beneath(input_, file);
+    } catch (const Error& error) {
+      reject(at_key(job_, section, key, file) + error.what(), key);
+    }
+    if (plugins::convert_dataset(adapter_, input_ / file, output) == 0)
+      reject(fmt::format("{}: no record in it; [{}] {} needs at least one", file, section, key), key);
   }
-  const size_t num_records = plugins::convert_dataset(options, input / file, output);
-  if (num_records == 0)
-    reject(fmt::format("{}: no record in it; [data] {} needs at least one", file, key), key);
-  return num_records;
-}
+
+ private:
+  const config::JobConfig& job_;
+  const plugins::AdapterOptions& adapter_;
+  const fs::path& input_;
+};
 
 std::vector<std::string> read_lines(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -74,16 +89,16 @@ std::vector<std::string> read_lines(const fs::path& file) {
   return lines;
 }
 
-void split(const fs::path& all, double share, uint64_t seed, const fs::path& train,
+void split(const config::JobConfig& job, const fs::path& all, const fs::path& train,
            const fs::path& validation) {
   const auto lines = read_lines(all);
   if (lines.size() < 2)
-    reject(
-        "[data] train holds a single record, and a validation split is to be cut from it; add records, or "
-        "name a "
-        "file as validation",
-        "validation_split");
-  const auto chosen = choose_validation(lines.size(), share, seed);
+    reject(fmt::format("{}: a single record, and a validation split is to be cut from it; add records, or "
+                       "name a file as [data] validation",
+                       job.data.train),
+           "validation_split");
+  const auto chosen =
+      choose_validation(lines.size(), job.data.validation_split, static_cast<uint64_t>(job.training.seed));
   std::string train_text;
   std::string validation_text;
   auto next = chosen.begin();
@@ -114,24 +129,25 @@ void write_data(const config::JobConfig& job, const plugins::AdapterOptions& ada
                 const fs::path& data) {
   fs::remove_all(data);
   fs::create_directory(data);
+  const DataFiles files(job, adapter, input);
   const fs::path train = data / "train.jsonl";
   const fs::path validation = data / "validation.jsonl";
   if (job.data.validation.empty()) {
     const fs::path all = data / ".all.jsonl";
-    convert(adapter, input, "train", job.data.train, all);
-    split(all, job.data.validation_split, static_cast<uint64_t>(job.training.seed), train, validation);
+    files.convert("data", "train", job.data.train, all);
+    split(job, all, train, validation);
     fs::remove(all);
   } else {
-    convert(adapter, input, "train", job.data.train, train);
-    convert(adapter, input, "validation", job.data.validation, validation);
+    files.convert("data", "train", job.data.train, train);
+    files.convert("data", "validation", job.data.validation, validation);
   }
-  if (!job.data.test.empty()) convert(adapter, input, "test", job.data.test, data / "test.jsonl");
+  if (!job.data.test.empty()) files.convert("data", "test", job.data.test, data / "test.jsonl");
   if (job.warmup.epochs == 0) return;
   const fs::path warmup = data / "warmup.jsonl";
   if (job.warmup.data.empty())
     fs::copy_file(train, warmup);
   else
-    convert(adapter, input, "data", job.warmup.data, warmup);
+    files.convert("warmup", "data", job.warmup.data, warmup);
   require_outputs(warmup, job.warmup.data.empty() ? job.data.train : job.warmup.data);
 }
 
@@ -139,7 +155,9 @@ config::JobConfig parse_input(const fs::path& input) {
   if (!fs::is_regular_file(fs::symlink_status(input / "job.toml")))
     reject("no job.toml in the folder; add one that names [model] path, [data] train and [scorer] plugin",
            "job.toml");
-  return config::parse_job(input / "job.toml");
+  config::JobConfig job = config::parse_job(input / "job.toml");
+  job.lines.file = "job.toml";
+  return job;
 }
 
 std::string write_manifest(const fs::path& folder) {
@@ -150,33 +168,36 @@ std::string write_manifest(const fs::path& folder) {
 
 }  // namespace
 
-Admission::Admission(fs::path models, fs::path host_program, Resolve resolve)
-    : models_(std::move(models)), host_program_(std::move(host_program)), resolve_(std::move(resolve)) {}
+Admission::Admission(fs::path models, fs::path host_program, Resolve resolve,
+                     std::vector<std::string> trusted)
+    : models_(std::move(models)),
+      host_program_(std::move(host_program)),
+      resolve_(std::move(resolve)),
+      trust_(std::move(trusted)) {}
 
 Admitted Admission::admit(int64_t id, const fs::path& folder) {
   const fs::path input = folder / "input";
   try {
     config::JobConfig job = parse_input(input);
-    const fs::path model = find_model(job.model.path, input);
-    const auto summary = check_model_once(model);
-    if (!summary.unsupported.empty())
-      reject(fmt::format("[model] path = \"{}\": this version cannot train it: {}", job.model.path,
-                         fmt::join(summary.unsupported, "; ")),
-             "path");
-    const auto scorer = resolve("[scorer] plugin", job.scorer.plugin, input, "scorer");
-    const auto adapter = resolve("[data] adapter", job.data.adapter, input, "dataset-adapter");
+    const fs::path model = find_model(job, input);
+    const auto scorer =
+        resolve(at_key(job, "scorer", "plugin", job.scorer.plugin), job.scorer.plugin, input, "scorer");
+    const auto adapter =
+        resolve(at_key(job, "data", "adapter", job.data.adapter), job.data.adapter, input, "dataset-adapter");
 
     plugins::AdapterOptions options;
     options.host_program = host_program_;
-    options.plugin_path = adapter.path;
-    options.kind = adapter.implementation;
-    options.name = adapter.name;
+    options.plugin_path = adapter.plugin.path;
+    options.kind = adapter.plugin.implementation;
+    options.name = adapter.plugin.name;
+    options.trusted = adapter.unconfined;
     options.stderr_file = folder / "adapter.log";
     if (!job.data.prompt.empty()) options.options["prompt"] = job.data.prompt;
     write_data(job, options, input, folder / "data");
 
     job.model.dtype = resolve_dtype(job);
-    job.resolved = {id, model, scorer.path, scorer.implementation, scorer.digest};
+    job.resolved = {
+        id, model, scorer.plugin.path, scorer.plugin.implementation, scorer.plugin.digest, scorer.unconfined};
     fs::remove(folder / "manifest.sha256");
     write_file_atomically(folder / "plan.toml", config::to_toml(job));
     return {job, write_manifest(folder)};
@@ -185,28 +206,39 @@ Admitted Admission::admit(int64_t id, const fs::path& folder) {
   }
 }
 
-plugins::ResolvedPlugin Admission::resolve(const char* key, const std::string& name, const fs::path& input,
-                                           const std::string& kind) const {
+Admission::Permitted Admission::resolve(const std::string& where, const std::string& name,
+                                        const fs::path& input, const std::string& kind) const {
   try {
-    return resolve_(name, input, kind);
+    const auto plugin = resolve_(name, input, kind);
+    return {plugin, trust_.runs_unconfined(plugin, plugins::available_isolation())};
   } catch (const Error& error) {
-    throw Error(error.code(), fmt::format("job.toml: {} = \"{}\": {}", key, name, error.what()), key);
+    throw Error(error.code(), where + error.what(), kind == "scorer" ? "plugin" : "adapter");
   }
 }
 
-fs::path Admission::find_model(const std::string& path, const fs::path& input) const {
+// A model that this version can train.
+fs::path Admission::find_model(const config::JobConfig& job, const fs::path& input) {
+  const std::string where = at_key(job, "model", "path", job.model.path);
+  try {
+    const fs::path model = locate_model(job.model.path, input);
+    const auto summary = check_model_once(model);
+    if (summary.unsupported.empty()) return model;
+    reject(fmt::format("this version cannot train it: {}", fmt::join(summary.unsupported, "; ")));
+  } catch (const Error& error) {
+    throw Error(error.code(), where + error.what(), "path");
+  }
+}
+
+fs::path Admission::locate_model(const std::string& path, const fs::path& input) const {
   const fs::path named = path;
   if (named.is_absolute()) {
     if (fs::is_directory(named)) return named.lexically_normal();
-    reject(fmt::format("job.toml: [model] path = \"{}\": there is no such folder on this machine", path),
-           "path");
+    reject("there is no such folder on this machine; correct the path, or name a model under " +
+           models_.string());
   }
   for (const auto& part : named)
     if (part == "..")
-      reject(fmt::format("job.toml: [model] path = \"{}\" leads out of the folder; give an absolute path, or "
-                         "a name under {}",
-                         path, models_.string()),
-             "path");
+      reject("it leads out of the folder; give an absolute path, or a name under " + models_.string());
   for (const auto& base : {models_, input})
     if (fs::is_directory(base / named)) return (base / named).lexically_normal();
   std::vector<std::string> known;
@@ -214,13 +246,10 @@ fs::path Admission::find_model(const std::string& path, const fs::path& input) c
     for (const auto& entry : fs::directory_iterator(models_))
       if (entry.is_directory()) known.push_back(entry.path().filename().string());
   std::sort(known.begin(), known.end());
-  reject(
-      fmt::format("job.toml: [model] path = \"{}\" is neither under {} ({}) nor in the job folder; put the "
-                  "model there, "
-                  "or give an absolute path",
-                  path, models_.string(),
-                  known.empty() ? "which is empty" : fmt::format("which holds {}", fmt::join(known, ", "))),
-      "path");
+  reject(fmt::format(
+      "it is neither under {} ({}) nor in the job folder; put the model there, or give an absolute path",
+      models_.string(),
+      known.empty() ? "which is empty" : fmt::format("which holds {}", fmt::join(known, ", "))));
 }
 
 engine::ModelSummary Admission::check_model_once(const fs::path& model) {
@@ -230,16 +259,12 @@ engine::ModelSummary Admission::check_model_once(const fs::path& model) {
     if (const auto known = checked_.find(model); known != checked_.end() && known->second.first == identity)
       return known->second.second;
   }
-  try {
-    const auto summary = engine::check_model(model);
-    const std::lock_guard lock(mutex_);
-    // Models that travel in job folders come once each: what is remembered stays bounded.
-    if (checked_.size() >= kMaxRemembered) checked_.clear();
-    checked_[model] = {identity, summary};
-    return summary;
-  } catch (const Error& error) {
-    throw Error(error.code(), fmt::format("[model] path: {}: {}", model.string(), error.what()), "path");
-  }
+  const auto summary = engine::check_model(model);
+  const std::lock_guard lock(mutex_);
+  // Models that travel in job folders come once each: what is remembered stays bounded.
+  if (checked_.size() >= kMaxRemembered) checked_.clear();
+  checked_[model] = {identity, summary};
+  return summary;
 }
 
 bool is_of_the_machine(ErrorCode code) {

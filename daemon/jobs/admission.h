@@ -21,6 +21,7 @@
 #include "config/job_config.h"
 #include "engine/model/model_summary.h"
 #include "plugins/registry.h"
+#include "plugins/trust.h"
 
 namespace rft::jobs {
 
@@ -34,7 +35,9 @@ class Admission {
   using Resolve = std::function<plugins::ResolvedPlugin(
       const std::string& name_or_path, const std::filesystem::path& job_folder, const std::string& kind)>;
   // `models` is HOME/models; `resolve` finds and pins a plugin (plugins::Registry::resolve).
-  Admission(std::filesystem::path models, std::filesystem::path host_program, Resolve resolve);
+  // `trusted` is of the daemon's [plugins].
+  Admission(std::filesystem::path models, std::filesystem::path host_program, Resolve resolve,
+            std::vector<std::string> trusted);
 
   // `folder` holds input/. What an earlier, broken-off admission left there is replaced. Throws Error with
   // the reason for a rejection: file, line and mend, paths relative to the job folder; Error(io | resource)
@@ -42,14 +45,21 @@ class Admission {
   Admitted admit(int64_t id, const std::filesystem::path& folder);
 
  private:
-  plugins::ResolvedPlugin resolve(const char* key, const std::string& name,
-                                  const std::filesystem::path& input, const std::string& kind) const;
-  std::filesystem::path find_model(const std::string& path, const std::filesystem::path& input) const;
+  struct Permitted {
+    plugins::ResolvedPlugin plugin;
+    bool unconfined = false;
+  };
+  // `where` stands before what is wrong with the plugin.
+  Permitted resolve(const std::string& where, const std::string& name, const std::filesystem::path& input,
+                    const std::string& kind) const;
+  std::filesystem::path find_model(const config::JobConfig& job, const std::filesystem::path& input);
+  std::filesystem::path locate_model(const std::string& path, const std::filesystem::path& input) const;
   engine::ModelSummary check_model_once(const std::filesystem::path& model);
 
   std::filesystem::path models_;
   std::filesystem::path host_program_;
   Resolve resolve_;
+  plugins::Trust trust_;
   std::mutex mutex_;  // of what is remembered
   std::map<std::filesystem::path, std::pair<std::string, engine::ModelSummary>>
       checked_;  // with the files' identity

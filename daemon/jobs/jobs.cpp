@@ -46,10 +46,12 @@ class Jobs::Implementation {
                 [this] {
                   if (sink) sink("plugins", Json::object());
                 }),
-        admission(home.models(), options.program_folder / "rft-plugin-host",
-                  [this](const std::string& name, const fs::path& folder, const std::string& kind) {
-                    return plugins.resolve(name, folder, kind);
-                  }),
+        admission(
+            home.models(), options.program_folder / "rft-plugin-host",
+            [this](const std::string& name, const fs::path& folder, const std::string& kind) {
+              return plugins.resolve(name, folder, kind);
+            },
+            options.config.plugins.trusted),
         executor(io, options.program_folder / "rft-worker"),
         lifecycle(io,
                   {home, options.worker_socket, options.config, cores_for_jobs(options.config.capacity),
@@ -58,6 +60,11 @@ class Jobs::Implementation {
 
   // The id that `name` means.
   int64_t find(const std::string& name) const;
+  std::optional<int64_t> find_by_number(const std::string& name) const;
+  // The folders that are no jobs yet.
+  std::vector<JobView> settling() const;
+  // The one that `name` means, unless there is a job of that name.
+  std::optional<JobView> find_settling(const std::string& name) const;
   Job row(int64_t id) const;
   JobView decorated(JobView view) const;
 
@@ -79,22 +86,44 @@ class Jobs::Implementation {
   Lifecycle lifecycle;
 };
 
-int64_t Jobs::Implementation::find(const std::string& name) const {
+std::optional<int64_t> Jobs::Implementation::find_by_number(const std::string& name) const {
   const bool is_number = !name.empty() && name.size() < 18 &&
                          std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (is_number)
-    if (const int64_t id = std::stoll(name); ledger.live().count(id) != 0 || ledger.store().find(id))
-      return id;
+  if (!is_number) return std::nullopt;
+  const int64_t id = std::stoll(name);
+  if (ledger.live().count(id) == 0 && !ledger.store().find(id)) return std::nullopt;
+  return id;
+}
+
+int64_t Jobs::Implementation::find(const std::string& name) const {
+  if (const auto id = find_by_number(name)) return *id;
   const auto ids = ledger.store().ids_named(name);
   if (ids.size() == 1) return ids.front();
   if (ids.size() > 1)
     throw Error(ErrorCode::conflict,
                 fmt::format("several jobs are called {}: {}; give the number", name, fmt::join(ids, ", ")),
                 "job");
-  for (const auto& folder : lifecycle.settling())
-    if (folder.path.filename() == name)
-      throw Error(ErrorCode::conflict, fmt::format("{} is no job yet: {}", name, folder.reason), "job");
+  if (const auto folder = find_settling(name))
+    throw Error(ErrorCode::conflict, fmt::format("{} is no job yet: {}", name, folder->reason), "job");
   throw Error(ErrorCode::not_found, fmt::format("there is no job {}; see rftctl ls", name), "job");
+}
+
+std::vector<JobView> Jobs::Implementation::settling() const {
+  std::vector<JobView> views;
+  for (const auto& folder : lifecycle.settling()) {
+    JobView view;
+    view.name = folder.path.filename().string();
+    view.reason = folder.reason;
+    view.folder = folder.path;
+    views.push_back(view);
+  }
+  return views;
+}
+
+std::optional<JobView> Jobs::Implementation::find_settling(const std::string& name) const {
+  for (const auto& view : settling())
+    if (view.name == name && !find_by_number(name) && ledger.store().ids_named(name).empty()) return view;
+  return std::nullopt;
 }
 
 Job Jobs::Implementation::row(int64_t id) const {
@@ -134,14 +163,17 @@ void Jobs::stop(int timeout_ms, std::function<void()> done) {
 }
 
 JobView Jobs::get(const std::string& job) const {
-  return implementation_->decorated(implementation_->ledger.view(implementation_->find(job)));
+  const auto& part = *implementation_;
+  if (const auto folder = part.find_settling(job)) return *folder;
+  return part.decorated(part.ledger.view(part.find(job)));
 }
 
 Why Jobs::why(const std::string& job) const {
   const auto& part = *implementation_;
-  const int64_t id = part.find(job);
   const JobView view = get(job);
+  const int64_t id = view.id;
   Why why{view.state, view.reason, {}};
+  if (view.state == State::settling) return why;
   if (view.state == State::queued) why.details = part.lifecycle.queue().why(id);
   if (view.num_failures > 0)
     why.details.push_back(
@@ -192,14 +224,8 @@ std::vector<JobView> Jobs::list(const JobFilter& filter) const {
     return right_state && (filter.name.empty() || filter.name == name);
   };
   std::vector<JobView> views;
-  for (const auto& folder : part.lifecycle.settling()) {
-    if (!wanted(State::settling, folder.path.filename().string())) continue;
-    JobView view;
-    view.name = folder.path.filename().string();
-    view.reason = folder.reason;
-    view.folder = folder.path;
-    views.push_back(view);
-  }
+  for (const auto& view : part.settling())
+    if (wanted(State::settling, view.name)) views.push_back(view);
   // Unfinished jobs as they are in memory, finished ones as they are kept; both newest first.
   std::vector<JobView> numbered;
   const auto enough = [&] {

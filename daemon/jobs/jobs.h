@@ -97,7 +97,8 @@ class Jobs {
   // `timeout_ms`. Jobs that run continue at the next start.
   void stop(int timeout_ms, std::function<void()> done);
 
-  // Each throws Error(not_found), or Error(conflict) for a name that several jobs have.
+  // Each throws Error(not_found), or Error(conflict) for a name that several jobs have. The first two also
+  // know a folder that is still settling.
   JobView get(const std::string& job) const;
   Why why(const std::string& job) const;
   // HOME/jobs/17-fraud, of a job whose folder is there.

@@ -228,7 +228,7 @@ void Lifecycle::admitted(int64_t id, const Admitted& result) {
   // With cores = 0 a job takes what there is, but each of its ranks needs one.
   const int64_t cores = std::max(plan.resources.cores, plan.resources.ranks);
   if (const auto never = queue_.never_fits(cores, plan.resources.gpus))
-    return reject(id, "job.toml: " + *never);
+    return reject(id, plan.lines.where("resources", "") + *never);
   Job& job = ledger_.find(id)->job;
   if (!plan.name.empty()) job.name = plan.name;
   job.max_attempts = plan.retry.max_attempts;

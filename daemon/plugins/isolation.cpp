@@ -60,6 +60,16 @@ const Isolation& available_isolation() {
   return isolation;
 }
 
+void require_isolation(const Isolation& isolation, const std::string& digest) {
+  if (isolation.namespaces) return;
+  throw Error(
+      ErrorCode::unsupported,
+      "this machine cannot keep it apart (" + isolation.missing +
+          "); mend that, or let it run with all that the daemon's user may do: in rftd.toml, [plugins] "
+          "trusted = [\"" +
+          digest + "\"], and start rftd anew");
+}
+
 Json to_json(const Isolation& isolation) {
   return {{"namespaces", isolation.namespaces},
           {"system_call_filter", isolation.system_call_filter},

@@ -19,6 +19,9 @@ struct Isolation {
 // Thread-safe.
 const Isolation& available_isolation();
 
+// Throws Error(unsupported), with the mend, where the namespaces are missing. `digest` is the plugin's.
+void require_isolation(const Isolation& isolation, const std::string& digest);
+
 // For `rftctl doctor`: {"namespaces", "system_call_filter", "limits", "no_new_privileges", "missing"}.
 Json to_json(const Isolation& isolation);
 

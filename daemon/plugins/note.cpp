@@ -142,8 +142,10 @@ std::string detect_implementation(const fs::path& file) {
     // No shared object of ours; it may still be a program.
   }
   if (fs::is_regular_file(file) && ::access(file.c_str(), X_OK) == 0) return "command";
-  throw PluginError(PluginFailure::not_loadable,
-                    file.string() + " is not a plugin: it is no .so, no .py and not executable");
+  throw PluginError(
+      PluginFailure::not_loadable,
+      file.string() +
+          " is not a plugin: it is no .so, no .py and not executable; run chmod +x on it if it is a program");
 }
 
 bool is_plugin_name(const std::string& name) {

@@ -49,6 +49,15 @@ fs::path copy_to_temporary(const fs::path& file, const fs::path& folder) {
   return name;
 }
 
+std::string digest_of_file(const fs::path& file) {
+  const UniqueFd fd = open_regular_file(file);
+  return sha256_file("/proc/self/fd/" + std::to_string(fd.get()));
+}
+
+bool is_intact(const PinnedPlugin& pinned) {
+  return fs::exists(pinned.path) && sha256_file(pinned.path) == pinned.digest;
+}
+
 // Removes the temporary copy unless it was renamed into its place.
 class TemporaryFile {
  public:
@@ -69,15 +78,21 @@ PinStore::PinStore(fs::path folder) : folder_(fs::absolute(std::move(folder)).le
   if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) throw_errno("cannot make " + folder_.string());
 }
 
-PinnedPlugin PinStore::pin(const fs::path& file) const {
-  const TemporaryFile copy(copy_to_temporary(file, folder_));
-  PinnedPlugin pinned;
-  pinned.digest = sha256_file(copy.path());  // of the copy: the original may change while it is read
+PinnedPlugin PinStore::place_of(const std::string& digest, const fs::path& file) const {
   const fs::path extension = file.extension();
-  const fs::path folder = folder_ / pinned.digest;
-  pinned.path = folder / ("plugin" + (extension == ".so" || extension == ".py" ? extension.string() : ""));
+  const bool kept = extension == ".so" || extension == ".py";
+  return {folder_ / digest / ("plugin" + (kept ? extension.string() : "")), digest};
+}
+
+PinnedPlugin PinStore::pin(const fs::path& file) const {
+  // Bytes that are there need no writing and no waiting for a disk: a start pins every plugin that it finds.
+  if (const PinnedPlugin known = place_of(digest_of_file(file), file); is_intact(known)) return known;
+  const TemporaryFile copy(copy_to_temporary(file, folder_));
+  // Of the copy: the original may change while it is read.
+  const PinnedPlugin pinned = place_of(sha256_file(copy.path()), file);
+  const fs::path folder = pinned.path.parent_path();
   if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) throw_errno("cannot make " + folder.string());
-  // Always over what is there: the same bytes, and a damaged copy is mended for the jobs to come.
+  // Over what may be there: a damaged copy is mended for the jobs to come.
   if (::rename(copy.path().c_str(), pinned.path.c_str()) != 0)
     throw_errno("cannot rename to " + pinned.path.string());
   sync_folder(folder);

@@ -18,14 +18,17 @@ class PinStore {
   // `folder` is made if it is missing, for its owner alone.
   explicit PinStore(std::filesystem::path folder);
 
-  // Copies a regular file into the store. Throws Error(invalid_argument) for anything else (a symbolic link,
-  // a FIFO, a folder), and Error(io).
+  // Copies a regular file into the store, unless its bytes are there. Throws Error(invalid_argument) for
+  // anything else (a symbolic link, a FIFO, a folder), and Error(io).
   PinnedPlugin pin(const std::filesystem::path& file) const;
 
   // Throws Error(conflict) when a pinned copy is missing or no longer has its digest.
   void verify(const PinnedPlugin& pinned) const;
 
  private:
+  // Where the copy of a file with these bytes belongs.
+  PinnedPlugin place_of(const std::string& digest, const std::filesystem::path& file) const;
+
   std::filesystem::path folder_;
 };
 

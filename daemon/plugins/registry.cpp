@@ -36,17 +36,27 @@ PluginRow row_of(const ResolvedPlugin& plugin, const std::string& file, const st
   return row;
 }
 
-// The pinned copy, read: its implementation and, for a shared object, its note, checked.
-ResolvedPlugin describe(const PinnedPlugin& pinned, const std::string& name) {
+// The note of a pinned shared object, checked. What is wrong with it is said of the file that was given.
+PluginNote checked_note(const fs::path& pinned, const std::string& given) {
+  try {
+    const PluginNote note = read_note(pinned);
+    require_loadable_abi(note, pinned);
+    return note;
+  } catch (const PluginError& error) {
+    std::string message = error.what();
+    if (message.starts_with(pinned.string())) message.replace(0, pinned.string().size(), given);
+    throw PluginError(error.kind(), message);
+  }
+}
+
+// The pinned copy of the file that was `given`, read: its implementation and a shared object's note.
+ResolvedPlugin describe(const PinnedPlugin& pinned, const std::string& name, const std::string& given) {
   ResolvedPlugin plugin;
   plugin.path = pinned.path;
   plugin.digest = pinned.digest;
   plugin.name = name;
   plugin.implementation = detect_implementation(pinned.path);
-  if (plugin.implementation == "shared_object") {
-    plugin.note = read_note(pinned.path);
-    require_loadable_abi(*plugin.note, pinned.path);
-  }
+  if (plugin.implementation == "shared_object") plugin.note = checked_note(pinned.path, given);
   return plugin;
 }
 
@@ -101,7 +111,8 @@ void Registry::scan_shipped() {
   if (shipped_folder_.empty() || !fs::is_directory(shipped_folder_)) return;
   for (const auto& entry : fs::directory_iterator(shipped_folder_)) {
     if (!is_plugin_file(entry.path())) continue;
-    const ResolvedPlugin plugin = accept(entry.path());  // a broken installation is an error of the start
+    const ResolvedPlugin plugin =
+        accept(entry.path(), Origin::shipped);  // a broken installation is an error of the start
     shipped_[plugin.name] = plugin;
   }
 }
@@ -149,7 +160,7 @@ void Registry::settle(const fs::path& file, Dropped& dropped) {
   dropped.plugin.reset();
   dropped.refusal.clear();
   try {
-    dropped.plugin = accept(file);
+    dropped.plugin = accept(file, Origin::home);
     // What was copied while it changed may be neither the old file nor the new one.
     dropped.settled = identify(file) == dropped.identity;
   } catch (const std::exception& error) {
@@ -157,11 +168,12 @@ void Registry::settle(const fs::path& file, Dropped& dropped) {
   }
 }
 
-ResolvedPlugin Registry::accept(const fs::path& file) const {
+ResolvedPlugin Registry::accept(const fs::path& file, Origin origin) const {
   const std::string name = file.stem().string();
   if (!is_plugin_name(name))
     throw Error(ErrorCode::invalid_argument, "the file's name must be of the form [a-z0-9][a-z0-9_-]*");
-  ResolvedPlugin plugin = describe(store_.pin(file), name);
+  ResolvedPlugin plugin = describe(store_.pin(file), name, file.filename());
+  plugin.origin = origin;
   if (plugin.note && plugin.note->name != name)
     throw Error(ErrorCode::invalid_argument, "its note says that it is \"" + plugin.note->name +
                                                  "\": name the file " + plugin.note->name + ".so");
@@ -256,7 +268,7 @@ ResolvedPlugin Registry::resolve_file(const std::string& path, const fs::path& j
   if (!fs::is_regular_file(fs::symlink_status(file)))
     throw Error(ErrorCode::invalid_argument, "\"" + path + "\" is no regular file");
   detect_implementation(file);  // refuses what is no plugin, before it is copied
-  ResolvedPlugin plugin = describe(store_.pin(file), file.filename());
+  ResolvedPlugin plugin = describe(store_.pin(file), file.filename(), path);
   require_kind(plugin, kind, path);
   return plugin;
 }

@@ -34,6 +34,8 @@ struct PluginRow {
   bool operator==(const PluginRow&) const = default;
 };
 
+enum class Origin { shipped, home, job_folder };
+
 // What a job runs.
 struct ResolvedPlugin {
   std::filesystem::path path;  // of the pinned copy
@@ -41,6 +43,7 @@ struct ResolvedPlugin {
   std::string digest;
   std::string name;                // as registered, or the file's name in the job folder
   std::optional<PluginNote> note;  // of a shared object
+  Origin origin = Origin::job_folder;
 };
 
 class Registry {
@@ -89,7 +92,7 @@ class Registry {
   void settle_what_is_old();
   void look_at(const std::filesystem::path& file);
   void settle(const std::filesystem::path& file, Dropped& dropped);
-  ResolvedPlugin accept(const std::filesystem::path& file) const;
+  ResolvedPlugin accept(const std::filesystem::path& file, Origin origin) const;
   bool rebuild_rows();
   ResolvedPlugin resolve_file(const std::string& path, const std::filesystem::path& job_folder,
                               const std::string& kind) const;

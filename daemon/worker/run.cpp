@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "engine/model/model_config.h"
 #include "engine/runtime.h"
+#include "plugins/isolation.h"
 
 namespace rft::worker {
 namespace fs = std::filesystem;
@@ -114,6 +115,10 @@ plugins::ScorerOptions scorer_options_of(const config::JobConfig& config, const 
   scorer.host_program = options.host_program;
   scorer.plugin_path = config.resolved.scorer_path;
   scorer.kind = config.resolved.scorer_kind;
+  scorer.trusted = config.resolved.scorer_trusted;
+  // What was there at the admission may be gone since.
+  if (!scorer.trusted)
+    plugins::require_isolation(plugins::available_isolation(), config.resolved.scorer_digest);
   scorer.options = config.scorer.options;
   scorer.timeout_s = config.scorer.timeout_s;
   // Where a script finds the files that travel with it.

@@ -142,7 +142,7 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
       "options = { text = \"a \\\"b\\\" \\\\ \\n ü\", n = [1, 2.5] }\n[training]\nlearning_rate = 3.3e-5\n");
   job.data.prompt = "{task}\n\t{input}\x01";
   job.rollout.stop = {"\n\n", "\"end\""};
-  job.resolved = {17, "/models/tiny", "/store/x.so", "shared_object", "abc"};
+  job.resolved = {17, "/models/tiny", "/store/x.so", "shared_object", "abc", true};
   const std::string text = to_toml(job);
   const JobConfig back = parse_plan(write_text(folder_.path() / "plan.toml", text));
   EXPECT_EQ(to_toml(back), text);
@@ -151,6 +151,7 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   EXPECT_EQ(back.rollout.stop, job.rollout.stop);
   EXPECT_EQ(back.scorer.options, job.scorer.options);
   EXPECT_EQ(back.resolved.job_id, 17);
+  EXPECT_TRUE(back.resolved.scorer_trusted);
 }
 
 TEST_F(JobConfigFile, DoesNotLetAnOwnerDecideWhatAdmissionDecides) {

@@ -30,6 +30,7 @@
 #include "cli/home.h"
 #include "cli/job_feed.h"
 #include "cli/program.h"
+#include "plugins/isolation.h"
 #include "support/temp_dir.h"
 #include "support/write_text.h"
 
@@ -66,7 +67,9 @@ class DaemonHome {
     for (const char* folder : {"incoming", "models", "plugins"}) fs::create_directories(root_ / folder);
     fs::permissions(root_, fs::perms::owner_all);
     fs::create_directory_symlink(RFT_TINY_MODEL_DIR, root_ / "models/tiny");
-    write_text(root_ / "rftd.toml", rftd_toml);
+    // Where nothing can be isolated the tests' own scorers are trusted.
+    const bool isolates = plugins::available_isolation().namespaces;
+    write_text(root_ / "rftd.toml", rftd_toml + (isolates ? "" : "[plugins]\ntrusted = [\"*\"]\n"));
   }
   ~DaemonHome() {
     rftd_.reset();
@@ -76,9 +79,13 @@ class DaemonHome {
 
   // ---- the daemon ----
 
+  // A command line that rftd is to be started by.
+  void set_wrapper(std::vector<std::string> wrapper) { wrapper_ = std::move(wrapper); }
+
   ProcessOptions program() const {
     ProcessOptions options;
-    options.argv = {std::string(RFT_BIN_DIR) + "/rftd", "--home", root_.string()};
+    options.argv = wrapper_;
+    options.argv.insert(options.argv.end(), {std::string(RFT_BIN_DIR) + "/rftd", "--home", root_.string()});
     options.environment = {{"NOTIFY_SOCKET", notify_socket_.string()}};
     options.stderr_file = log_;
     options.dies_with_parent = true;  // also of a test that is killed for its slowness
@@ -234,6 +241,7 @@ class DaemonHome {
   fs::path log_ = temp_ / "rftd.log";
   fs::path notify_socket_ = temp_ / "notify";
   UniqueFd manager_;
+  std::vector<std::string> wrapper_;
   std::optional<Subprocess> rftd_;
 };
 

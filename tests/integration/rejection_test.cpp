@@ -5,8 +5,10 @@
 
 #include <map>
 
+#include "base/sha256.h"
 #include "integration/daemon_home.h"
 #include "integration/small_job.h"
+#include "plugins/isolation.h"
 
 namespace rft::integration {
 namespace {
@@ -100,21 +102,27 @@ const Flaw kFlaws[] = {
      {"job.toml:22:", "max_new_tokens", "give integer in [1, "}},
     {"MissingDataFile",
      [](const fs::path& folder) { fs::remove(folder / "valid.jsonl"); },
-     {"[data] validation = \"valid.jsonl\"", "not in the job folder"}},
-    {"MalformedLine", with_data("train.jsonl", kRow + "{\"input\": \"abc\"\n" + kRow), {"train.jsonl:2:"}},
+     {"job.toml:6: [data] validation = \"valid.jsonl\"", "not in the job folder"}},
+    {"MalformedLine",
+     with_data("train.jsonl", kRow + "{\"input\": \"abc\"\n" + kRow),
+     {"train.jsonl:2: not valid JSON: parse error at column 16"}},
+    {"LineThatIsNoObject", with_data("train.jsonl", kRow + "[1]\n"), {"train.jsonl:2:", "each line is one"}},
     {"RecordWithoutInput",
      with_data("train.jsonl", kRow + kRow + "{\"output\": \"x\"}\n"),
-     {"train.jsonl:3:", "input"}},
+     {"train.jsonl:3:", "\"input\"; add it"}},
+    {"MoreCoresThanThereAre",
+     in_toml("cores = 1", "cores = 100000"),
+     {"job.toml:", "lower cores in [resources]"}},
     {"EmptySplit", with_data("valid.jsonl", "\n\n"), {"valid.jsonl: no record"}},
     {"WarmUpWithoutOutput",
      with_data("warmup.jsonl", kRow + "{\"input\": \"abc\"}\n"),
      {"warmup.jsonl", "record 2", "output"}},
     {"UnknownScorer",
      in_toml("plugin = \"scorer.py\"", "plugin = \"exact_mach\""),
-     {"job.toml: [scorer] plugin = \"exact_mach\"", "exact_match"}},
+     {"job.toml:9: [scorer] plugin = \"exact_mach\"", "exact_match"}},
     {"UnknownAdapter",
      in_toml("[scorer]", "adapter = \"csv\"\n[scorer]"),
-     {"job.toml: [data] adapter = \"csv\"", "jsonl"}},
+     {"job.toml:8: [data] adapter = \"csv\"", "jsonl"}},
     {"AdapterAsScorer",
      in_toml("plugin = \"scorer.py\"", "plugin = \"jsonl\""),
      {"dataset-adapter", "scorer is wanted"}},
@@ -123,24 +131,24 @@ const Flaw kFlaws[] = {
        fs::copy(fs::path(RFT_HOSTILE_DIR) / "newer_major.so", folder / "scorer.so");
        replace_in(folder / "job.toml", "scorer.py", "scorer.so");
      },
-     {"scorer.so", "ABI 2", "build"}},
+     {"job.toml:9:", "\"scorer.so\": scorer.so: ", "ABI 2", "build it again"}},
     {"MissingModel",
      in_toml("path = \"tiny\"", "path = \"tinny\""),
-     {"[model] path = \"tinny\"", "which holds tiny"}},
+     {"job.toml:2: [model] path = \"tinny\"", "which holds tiny"}},
     {"UnsupportedModel",
      [](const fs::path& folder) {
        fs::copy(RFT_TINY_MODEL_DIR, folder / "own");
        replace_in(folder / "own/config.json", "LlamaForCausalLM", "FalconMambaForCausalLM");
        replace_in(folder / "job.toml", "path = \"tiny\"", "path = \"own\"");
      },
-     {"[model] path", "FalconMambaForCausalLM"}},
+     {"job.toml:2: [model] path = \"own\"", "FalconMambaForCausalLM"}},
     {"ModelWithoutWeights",
      [](const fs::path& folder) {
        fs::copy(RFT_TINY_MODEL_DIR, folder / "own");
        fs::remove(folder / "own/model.safetensors");
        replace_in(folder / "job.toml", "path = \"tiny\"", "path = \"own\"");
      },
-     {"[model] path", "safetensors"}},
+     {"job.toml:2: [model] path", "safetensors"}},
     {"DataOutsideTheFolder",
      in_toml("train = \"train.jsonl\"", "train = \"../train.jsonl\""),
      {"../train.jsonl", "leads out of the job folder"}},
@@ -161,6 +169,37 @@ const Flaw kFlaws[] = {
 
 INSTANTIATE_TEST_SUITE_P(For, Rejected, ::testing::ValuesIn(kFlaws),
                          [](const auto& info) { return std::string(info.param.name); });
+
+// As on a machine whose kernel lets nobody make namespaces: bubblewrap is there and fails.
+void start_without_isolation(DaemonHome& home) {
+  const std::string bubblewrap = "/usr/bin/bwrap";
+  home.set_wrapper(
+      {bubblewrap, "--dev-bind", "/", "/", "--ro-bind", "/bin/false", bubblewrap, "--die-with-parent", "--"});
+  home.start();
+}
+
+TEST(MachineWithoutIsolation, RefusesAScorerThatIsNotTrusted) {
+  if (!plugins::available_isolation().namespaces) GTEST_SKIP() << plugins::available_isolation().missing;
+  DaemonHome home;
+  start_without_isolation(home);
+  const int64_t id = home.drop(write_small_job(home.staging("words")));
+  EXPECT_EQ(home.rftctl({"wait", std::to_string(id)}).exit_code, cli::kRejected);
+  const fs::path rejected = home.root() / "rejected/words";
+  const std::string reason = read_file(rejected / "REASON.txt");
+  EXPECT_THAT(reason,
+              HasSubstr("job.toml:9: [scorer] plugin = \"scorer.py\": this machine cannot keep it apart"));
+  EXPECT_THAT(reason, HasSubstr("[plugins] trusted = [\"" + sha256_file(rejected / "scorer.py") + "\"]"));
+
+  const int64_t shipped = home.drop(write_small_job(home.staging("shipped"), {.scorer = "exact_match"}));
+  EXPECT_EQ(home.wait(shipped)["state"], "succeeded");
+}
+
+TEST(MachineWithoutIsolation, RunsATrustedScorer) {
+  if (!plugins::available_isolation().namespaces) GTEST_SKIP() << plugins::available_isolation().missing;
+  DaemonHome home("[plugins]\ntrusted = [\"*\"]\n");
+  start_without_isolation(home);
+  EXPECT_EQ(home.wait(home.drop(write_small_job(home.staging("words"))))["state"], "succeeded");
+}
 
 TEST(Rejected, FileThatIsNoFolderIsRejectedAsWell) {
   DaemonHome home;

@@ -411,7 +411,7 @@ TEST_F(Home, RejectsAMissingDataFile) {
   fs::remove(folder / "train.jsonl");
   EXPECT_THAT(
       rejection_of(folder),
-      HasSubstr("job.toml: [data] train = \"train.jsonl\": train.jsonl is not in the job folder; add it"));
+      HasSubstr("job.toml:4: [data] train = \"train.jsonl\": train.jsonl is not in the job folder; add it"));
 }
 
 TEST_F(Home, RejectsAMalformedLineWithItsNumber) {

@@ -36,6 +36,21 @@ TEST(PinStore, TheSameBytesAreOneCopy) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path() / ".store"), {}), 1);
 }
 
+TEST(PinStore, WritesNothingForBytesThatItHas) {
+  const TemporaryFolder folder;
+  const PinStore store(folder.path() / ".store");
+  const fs::path file = folder.write("a.py", "x");
+  const auto written = [&] {
+    struct stat info {};
+    EXPECT_EQ(::stat(store.pin(file).path.c_str(), &info), 0);
+    return info.st_ino;
+  };
+  const auto first = written();
+  const auto touched = fs::last_write_time(folder.path() / ".store");
+  EXPECT_EQ(written(), first);
+  EXPECT_EQ(fs::last_write_time(folder.path() / ".store"), touched);
+}
+
 TEST(PinStore, RefusesWhatIsNoRegularFile) {
   const TemporaryFolder folder;
   const PinStore store(folder.path() / ".store");

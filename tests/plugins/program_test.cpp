@@ -94,6 +94,12 @@ if __name__ == "__main__":
   EXPECT_EQ(results[1].reason, "1 of 2");
 }
 
+TEST(PythonScorer, AFileWithNeitherFunctionThatEndsSaysWhatItLacks) {
+  const TemporaryFolder folder;
+  expect_plugin_error(PluginFailure::crashed, {"exited with code 0", "it has neither score() nor grade()"},
+                      [&] { score(python_options(folder, "def scor(episodes):\n    return [1]\n")); });
+}
+
 TEST(PythonScorer, ConfigureGetsTheOptionsAndSummarizeTheSplit) {
   const TemporaryFolder folder;
   ScorerOptions options = python_options(folder, R"(

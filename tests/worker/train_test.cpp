@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/subprocess.h"
+#include "plugins/isolation.h"
 #include "support/temp_dir.h"
 #include "support/worker_listener.h"
 
@@ -72,6 +73,7 @@ model_path = "MODEL"
 scorer_path = "SCORER"
 scorer_kind = "python"
 scorer_digest = "none"
+scorer_trusted = TRUSTED
 )";
 
 constexpr const char* kScorer = R"(
@@ -134,6 +136,7 @@ class Train : public ::testing::Test {
     };
     set("ON_ERROR", options.on_error);
     set("METRIC", options.metric);
+    set("TRUSTED", plugins::available_isolation().namespaces ? "false" : "true");
     set("PATIENCE", options.patience);
     set("MODEL", (*shared_ / "model").string());
     set("SCORER", (job / "scorer.py").string());

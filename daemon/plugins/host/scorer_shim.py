@@ -138,6 +138,8 @@ def main():
             sys.argv = [path]
             sys.path[0] = os.getcwd()
             runpy.run_path(path, run_name="__main__")
+            # Seen only by somebody whose scorer ended too early: its last words are in the error.
+            print("it has neither score() nor grade(), so it was run as a program and ended", file=sys.stderr)
             return
         # What the user's code prints goes to the log; what it reads is nothing.
         requests = os.fdopen(os.dup(0), "r", encoding="utf-8")

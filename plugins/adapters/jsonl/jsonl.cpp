@@ -18,9 +18,10 @@ class Jsonl : public rft::DatasetAdapter {
     const auto task = fields.text("task");
     const auto input = fields.text("input");
     if (!input)
-      throw std::invalid_argument(fields.has("messages")
-                                      ? "the record has no \"input\"; for \"messages\" set adapter = \"chat\""
-                                      : "the record has no \"input\"");
+      throw std::invalid_argument(
+          fields.has("messages")
+              ? "the record has no \"input\"; for \"messages\" set adapter = \"chat\""
+              : "the record has no \"input\"; add it, or name the keys that it has in [data] prompt");
     return (task ? *task + "\n" : "") + *input + "\n";
   }
 
@@ -54,7 +55,8 @@ class Jsonl : public rft::DatasetAdapter {
   static std::string value(const rft::Fields& fields, const std::string& key) {
     const auto raw = fields.raw(key);
     if (!raw || *raw == "null")
-      throw std::invalid_argument("the record has no \"" + key + "\", which the prompt's template names");
+      throw std::invalid_argument("the record has no \"" + key +
+                                  "\", which [data] prompt names; add it, or correct the template");
     return raw->front() == '"' ? *fields.text(key) : std::string(*raw);
   }
 

@@ -1,0 +1,52 @@
+#include "plugins/trust.h"
+
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+
+namespace rft::plugins {
+namespace {
+
+using ::testing::HasSubstr;
+
+const Isolation kComplete{true, true, ""};
+const Isolation kNone{false, true, "bubblewrap is not installed (apt install bubblewrap)"};
+
+ResolvedPlugin plugin(Origin origin) {
+  ResolvedPlugin plugin;
+  plugin.name = "polite";
+  plugin.digest = "abc";
+  plugin.origin = origin;
+  return plugin;
+}
+
+TEST(Trust, IsolatesWhatIsNotNamed) {
+  for (const Origin origin : {Origin::shipped, Origin::home, Origin::job_folder})
+    EXPECT_FALSE(Trust({}).runs_unconfined(plugin(origin), kComplete));
+}
+
+TEST(Trust, RefusesWithoutIsolationAndNamesTheMend) {
+  for (const Origin origin : {Origin::home, Origin::job_folder}) {
+    try {
+      Trust({"another"}).runs_unconfined(plugin(origin), kNone);
+      FAIL() << "it may run";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("apt install bubblewrap"));
+      EXPECT_THAT(error.what(), HasSubstr("[plugins] trusted = [\"abc\"]"));
+    }
+  }
+  EXPECT_TRUE(Trust({}).runs_unconfined(plugin(Origin::shipped), kNone));
+}
+
+TEST(Trust, CoversDigestsRegisteredNamesAndAll) {
+  for (const Isolation& isolation : {kComplete, kNone}) {
+    EXPECT_TRUE(Trust({"abc"}).runs_unconfined(plugin(Origin::job_folder), isolation));
+    EXPECT_TRUE(Trust({"*"}).runs_unconfined(plugin(Origin::job_folder), isolation));
+    EXPECT_TRUE(Trust({"polite"}).runs_unconfined(plugin(Origin::home), isolation));
+  }
+  EXPECT_FALSE(Trust({"polite"}).runs_unconfined(plugin(Origin::job_folder), kComplete))
+      << "a job may call its file as it likes";
+}
+
+}  // namespace
+}  // namespace rft::plugins
