@@ -33,8 +33,40 @@ std::shared_ptr<engine::Decoder> load_model(const InspectOptions& options) {
   return engine::Decoder::load(options.model_dir, engine::decoder_options(options.device, options.dtype));
 }
 
+// A member of a question. Throws Error that names it where it is missing or of another type.
+template <class T>
+T member(const Json& question, const char* name) {
+  if (!question.contains(name))
+    throw Error(ErrorCode::invalid_argument, std::string("\"") + name + "\" is missing", name);
+  try {
+    return question[name].get<T>();
+  } catch (const Json::exception& error) {
+    // nlohmann's text is "[json.exception.type_error.302] type must be string, but is number".
+    const std::string reason = error.what();
+    throw Error(ErrorCode::invalid_argument,
+                std::string("\"") + name + "\": " + reason.substr(reason.find("] ") + 2), name);
+  }
+}
+
+// The same for a member that may be absent, or null.
+template <class T>
+T member(const Json& question, const char* name, T otherwise) {
+  return question.contains(name) && !question[name].is_null() ? member<T>(question, name) : otherwise;
+}
+
+std::vector<int64_t> token_ids(const Json& question) {
+  const auto ids = member<Json::array_t>(question, "ids");
+  std::vector<int64_t> all;
+  for (const Json& id : ids) {
+    if (!id.is_number_integer())
+      throw Error(ErrorCode::invalid_argument, "\"ids\": " + dump_json(id) + " is no token id", "ids");
+    all.push_back(id.get<int64_t>());
+  }
+  return all;
+}
+
 std::vector<int64_t> ids_of(const Json& question, const engine::ModelConfig& config) {
-  auto ids = question.at("ids").get<std::vector<int64_t>>();
+  auto ids = token_ids(question);
   if (ids.empty()) throw Error(ErrorCode::invalid_argument, "\"ids\" is empty", "ids");
   for (const int64_t id : ids)
     if (id < 0 || id >= config.vocab_size)
@@ -49,7 +81,7 @@ Answer answer_logits(const InspectOptions& options) {
   return [model = load_model(options)](const Json& question) {
     const auto ids = ids_of(question, model->config());
     std::vector<int64_t> positions = {static_cast<int64_t>(ids.size()) - 1};
-    if (question.contains("positions")) positions = question.at("positions").get<std::vector<int64_t>>();
+    positions = member(question, "positions", positions);
     Json answer = {{"logits", Json::array()}, {"log_probs", Json::array()}};
     for (engine::PositionLogits& at_position : engine::logits_at(*model, ids, positions)) {
       answer["logits"].push_back(std::move(at_position.logits));
@@ -61,13 +93,13 @@ Answer answer_logits(const InspectOptions& options) {
 
 engine::SamplingOptions sampling_of(const Json& question) {
   engine::SamplingOptions options;
-  options.max_new_tokens = question.value("max_new_tokens", int64_t{16});
-  options.temperature = question.value("temperature", 0.0);
-  options.top_k = question.value("top_k", int64_t{0});
-  options.top_p = question.value("top_p", 1.0);
-  options.ignore_eos = question.value("ignore_eos", false);
-  options.stop = question.value("stop", std::vector<std::string>{});
-  options.seed = question.value("seed", uint64_t{0});
+  options.max_new_tokens = member(question, "max_new_tokens", int64_t{16});
+  options.temperature = member(question, "temperature", 0.0);
+  options.top_k = member(question, "top_k", int64_t{0});
+  options.top_p = member(question, "top_p", 1.0);
+  options.ignore_eos = member(question, "ignore_eos", false);
+  options.stop = member(question, "stop", std::vector<std::string>{});
+  options.seed = member(question, "seed", uint64_t{0});
   return options;
 }
 
@@ -97,16 +129,16 @@ Answer answer_generate(const InspectOptions& options) {
 Answer answer_encode(const InspectOptions& options) {
   auto tokenizer = std::make_shared<text::Tokenizer>(text::Tokenizer::load(options.model_dir));
   return [tokenizer](const Json& question) {
-    return Json{{"ids", tokenizer->encode(question.at("text").get<std::string>(),
-                                          question.value("add_special_tokens", true))}};
+    return Json{{"ids", tokenizer->encode(member<std::string>(question, "text"),
+                                          member(question, "add_special_tokens", true))}};
   };
 }
 
 Answer answer_decode(const InspectOptions& options) {
   auto tokenizer = std::make_shared<text::Tokenizer>(text::Tokenizer::load(options.model_dir));
   return [tokenizer](const Json& question) {
-    return Json{{"text", tokenizer->decode(question.at("ids").get<std::vector<int64_t>>(),
-                                           question.value("skip_special_tokens", false))}};
+    return Json{
+        {"text", tokenizer->decode(token_ids(question), member(question, "skip_special_tokens", false))}};
   };
 }
 
@@ -117,10 +149,12 @@ Answer answer_render(const InspectOptions& options) {
     throw Error(ErrorCode::not_found, options.model_dir.string() + " has no chat template");
   return [chat_template](const Json& question) {
     std::optional<text::WallClock> now;
-    if (question.contains("now")) now = text::parse_wall_clock(question.at("now").get<std::string>());
+    const auto time = member(question, "now", std::string());
+    if (!time.empty()) now = text::parse_wall_clock(time);
     return Json{{"text", (*chat_template)
-                             ->render(question.at("messages"), question.value("add_generation_prompt", true),
-                                      question.value("tools", Json()), now)}};
+                             ->render(member<Json>(question, "messages"),
+                                      member(question, "add_generation_prompt", true),
+                                      member(question, "tools", Json()), now)}};
   };
 }
 
@@ -140,7 +174,9 @@ Answer answer_of(const InspectOptions& options) {
 
 Json answer_or_error(const Answer& answer, const std::string& line) {
   try {
-    return answer(parse_json(line, "the question"));
+    const Json question = parse_json(line, "the question");
+    if (!question.is_object()) throw Error(ErrorCode::invalid_argument, "the question: not a JSON object");
+    return answer(question);
   } catch (const std::exception& error) {
     return {{"error", error.what()}};
   }

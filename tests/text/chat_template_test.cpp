@@ -219,6 +219,12 @@ TEST(ChatTemplate, MissingMembersAreErrorsThatNameTheLine) {
   EXPECT_EQ(render_error(chat_template, kHello), "chat template: line 2: undefined value");
 }
 
+TEST(ChatTemplate, OneThatDoesNotEndIsRefusedAtLoad) {
+  const std::string loop = "{% for i in range(99999) %}";
+  EXPECT_NE(load_error(loop + loop + "x{% endfor %}{% endfor %}").find("does not come to an end"),
+            std::string::npos);
+}
+
 TEST(ChatTemplate, ValuesNestedWithoutEndAreErrorsNotACrash) {
   const TempDir dir;
   const std::string nest =

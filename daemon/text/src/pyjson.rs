@@ -6,6 +6,9 @@ use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use std::fmt::Write;
 
+/// A wider one would only fill the memory.
+const MAX_INDENT: usize = 100;
+
 /// The template filter `tojson(value, ensure_ascii, indent, separators, sort_keys)`.
 pub fn tojson(
     value: &Value,
@@ -31,7 +34,10 @@ pub fn tojson(
 fn indent_text(indent: &Value) -> Result<String, Error> {
     match indent.as_str() {
         Some(text) => Ok(text.to_owned()),
-        None => Ok(" ".repeat(usize::try_from(indent.clone())?)),
+        None => match usize::try_from(indent.clone())? {
+            width @ ..=MAX_INDENT => Ok(" ".repeat(width)),
+            _ => Err(Error::new(ErrorKind::InvalidOperation, format!("an indent above {MAX_INDENT}"))),
+        },
     }
 }
 

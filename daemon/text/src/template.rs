@@ -16,6 +16,10 @@ use std::collections::BTreeMap;
 
 const NAME: &str = "chat template";
 
+/// What a template may spend on one conversation, in steps and in 64 bytes of text: far more than a long one
+/// needs, and about a second.
+const MAX_STEPS: u64 = 20_000_000;
+
 /// The variables that a template sees.
 type Context = BTreeMap<String, Value>;
 
@@ -32,6 +36,7 @@ impl ChatTemplate {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|error| text(&error))?);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_fuel(Some(MAX_STEPS));
         environment.set_formatter(print);
         environment.set_unknown_method_callback(call_method);
         filters::add_to(&mut environment);
@@ -43,7 +48,7 @@ impl ChatTemplate {
         let template = Self { environment };
         for context in serde_json::from_str::<Vec<Context>>(probes).map_err(|error| error.to_string())? {
             match template.try_render(context, 0)? {
-                Err(error) if names_nothing_known(&error) => return Err(text(&error)),
+                Err(error) if is_wrong_itself(&error) => return Err(text(&error)),
                 _ => (),
             }
         }
@@ -69,6 +74,7 @@ fn text(error: &Error) -> String {
     let mut out = error.line().map_or_else(String::new, |line| format!("line {line}: "));
     match (error.kind(), error.detail()) {
         (ErrorKind::InvalidOperation, Some(detail)) => out += detail,
+        (ErrorKind::OutOfFuel, _) => out += "the template does not come to an end",
         (kind, Some(detail)) => out += &format!("{kind}: {detail}"),
         (kind, None) => out += &kind.to_string(),
     }
@@ -80,11 +86,12 @@ fn text(error: &Error) -> String {
     out
 }
 
-/// Whether the template itself is wrong. An unknown method is its fault on a string alone: another value may
+/// Whether the template itself is wrong, whatever the conversation. An unknown method is its fault on a string alone: another value may
 /// just not be what the template expects there.
-fn names_nothing_known(error: &Error) -> bool {
+fn is_wrong_itself(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::SyntaxError
+        | ErrorKind::OutOfFuel
         | ErrorKind::UnknownFilter
         | ErrorKind::UnknownTest
         | ErrorKind::UnknownFunction => true,
