@@ -108,7 +108,7 @@ std::vector<Key> job_keys(JobConfig& job) {
 
       {"ppo", "advantage_estimator", &ppo.advantage_estimator,
        one_of({"gae", "grpo", "dr_grpo", "rloo", "reinforce++", "reinforce++_baseline"}),
-       "how scores become advantages; only `gae` trains a value head"},
+       "how scores become advantages; only `gae` trains a critic"},
       {"ppo", "num_ppo_epochs", &ppo.num_ppo_epochs, at_least(1), "passes over each iteration's episodes"},
       {"ppo", "minibatches", &ppo.minibatches, at_least(1), "optimiser steps in each of these passes"},
       {"ppo", "clip_range", &ppo.clip_range, inside(0, 1),
@@ -117,9 +117,14 @@ std::vector<Key> job_keys(JobConfig& job) {
        "how far the ratio may rise above 1; 0: the same as `clip_range`"},
       {"ppo", "dual_clip", &ppo.dual_clip, at_least(0),
        "bound of the objective for negative advantages, above 1 (3 as published); 0: off"},
+      {"ppo", "value_model", &ppo.value_model, one_of({"head", "separate"}),
+       "the critic: a head on the policy's own trunk, or a second model that begins with the policy's "
+       "weights, "
+       "at twice the memory"},
       {"ppo", "value_clip_range", &ppo.value_clip_range, at_least(0),
        "how far a value may move from its old one before its loss is clipped; 0: any way"},
-      {"ppo", "value_coef", &ppo.value_coef, at_least(0), "weight of the value loss"},
+      {"ppo", "value_coef", &ppo.value_coef, at_least(0),
+       "weight of the value loss; small while the critic shares the policy's trunk, 0.5 suits `separate`"},
       {"ppo", "entropy_coef", &ppo.entropy_coef, at_least(0), "weight of the entropy bonus"},
       {"ppo", "gamma", &ppo.gamma, between(0, 1), "discount per token"},
       {"ppo", "gae_lambda", &ppo.gae_lambda, between(0, 1), "λ of generalised advantage estimation"},
@@ -276,6 +281,11 @@ class Checks {
       fail("ppo", "missing_eos",
            fmt::format("= \"bootstrap\" needs a value head, which only advantage_estimator = \"gae\" trains, "
                        "not \"{}\"",
+                       estimator));
+    if (estimator != "gae" && job_.ppo.value_model == "separate")
+      fail("ppo", "value_model",
+           fmt::format("= \"separate\" is for advantage_estimator = \"gae\"; \"{}\" trains no critic, leave "
+                       "the key out",
                        estimator));
   }
 

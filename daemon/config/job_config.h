@@ -62,8 +62,9 @@ struct PpoConfig {
   int64_t num_ppo_epochs = 4;
   int64_t minibatches = 4;
   double clip_range = 0.2;
-  double clip_range_high = 0;  // 0: the same as clip_range
-  double dual_clip = 0;        // 0: off; 3 as published
+  double clip_range_high = 0;        // 0: the same as clip_range
+  double dual_clip = 0;              // 0: off; 3 as published
+  std::string value_model = "head";  // head | separate
   double value_clip_range = 0.2;
   double value_coef = 0.1;
   double entropy_coef = 0;

@@ -27,6 +27,7 @@ engine::PpoOptions ppo_options_of(const config::JobConfig& config) {
   options.clip_range = ppo.clip_range;
   options.clip_range_high = ppo.clip_range_high;
   options.dual_clip = ppo.dual_clip;
+  options.value_model = engine::value_model_from_string(ppo.value_model);
   options.value_clip_range = ppo.value_clip_range;
   options.value_coef = ppo.value_coef;
   options.entropy_coef = ppo.entropy_coef;

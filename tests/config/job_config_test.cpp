@@ -120,6 +120,8 @@ TEST_F(JobConfigFile, ChecksKeysAgainstEachOther) {
   EXPECT_THAT(error_of(required + "[ppo]\nclip_range_high = 0.1\n"), HasSubstr("below clip_range"));
   EXPECT_THAT(error_of(required + "[ppo]\nkl_coef = 0.0\nadaptive_kl_target = 0.1\n"),
               AllOf(StartsWith(":9: "), HasSubstr("multiplies kl_coef, which is 0")));
+  EXPECT_THAT(error_of(required + "[ppo]\nadvantage_estimator = \"grpo\"\nvalue_model = \"separate\"\n"),
+              AllOf(StartsWith(":9: "), HasSubstr("trains no critic")));
   EXPECT_THAT(error_of(required + "[ppo]\nimportance_cap = 0.5\n"), HasSubstr("below 1"));
   EXPECT_THAT(error_of(required + "[resources]\ncores = 2\nranks = 3\n"),
               AllOf(StartsWith(":9: "), HasSubstr("more than cores = 2")));

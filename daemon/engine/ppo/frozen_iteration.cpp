@@ -72,7 +72,7 @@ struct Statements {
   at::Tensor log_probs, entropy, values, end_values;
 };
 
-Statements ask(const Decoder& decoder, const ValueHead* value_head, const FrozenIteration& iteration,
+Statements ask(const Decoder& decoder, const Critic* critic, const FrozenIteration& iteration,
                const PpoOptions& options, Ranks& ranks, bool with_entropy, bool with_end_values) {
   const int64_t length = iteration.episode_mask.size(1);
   const auto cells = [&iteration] { return at::zeros_like(iteration.episode_mask); };
@@ -85,11 +85,17 @@ Statements ask(const Decoder& decoder, const ValueHead* value_head, const Frozen
   for (const std::vector<int64_t>& rows : micro_batches(iteration.sequences, own, max_tokens)) {
     const TokenBatch batch =
         make_token_batch(iteration.sequences, rows, Targets::completion, with_end_values, device);
-    const Evaluation said = evaluate(decoder, value_head, batch, options.temperature, with_entropy);
+    Evaluation said = evaluate(decoder, critic != nullptr ? critic->shared_head() : nullptr, batch,
+                               options.temperature, with_entropy);
+    if (critic != nullptr && critic->trunk != nullptr) {
+      Values values = evaluate_values(*critic->trunk, critic->head, batch);
+      said.values = std::move(values.values);
+      said.end_values = std::move(values.end_values);
+    }
     const at::Tensor places = batch.rows * length + batch.offsets;  // (M)
     result.log_probs.view({-1}).index_copy_(0, places, said.log_probs);
     if (with_entropy) result.entropy.view({-1}).index_copy_(0, places, said.entropy);
-    if (value_head != nullptr) result.values.view({-1}).index_copy_(0, places, said.values);
+    if (critic != nullptr) result.values.view({-1}).index_copy_(0, places, said.values);
     if (with_end_values) {
       result.end_values.index_copy_(0, at::tensor(rows, at::kLong).to(device), said.end_values);
     }
@@ -103,8 +109,8 @@ Statements ask(const Decoder& decoder, const ValueHead* value_head, const Frozen
 }  // namespace
 
 FrozenIteration freeze_iteration(std::span<const Episode> episodes, const Decoder& policy,
-                                 const Decoder* reference, const ValueHead* value_head,
-                                 const PpoOptions& options, Ranks& ranks) {
+                                 const Decoder* reference, const Critic* critic, const PpoOptions& options,
+                                 Ranks& ranks) {
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < episodes.size(); ++i) check_episode(episodes[i], i, policy.config().vocab_size);
   FrozenIteration iteration = lay_out(episodes, options, policy.options().device);
@@ -116,7 +122,7 @@ FrozenIteration freeze_iteration(std::span<const Episode> episodes, const Decode
   }
   const bool bootstraps = options.missing_eos == MissingEos::bootstrap;
   const Statements proximal =
-      ask(policy, value_head, iteration, options, ranks, /*with_entropy=*/true, bootstraps);
+      ask(policy, critic, iteration, options, ranks, /*with_entropy=*/true, bootstraps);
   iteration.proximal_log_probs = proximal.log_probs;
   iteration.entropy = proximal.entropy;
   if (options.importance_cap > 0) {
@@ -136,7 +142,7 @@ FrozenIteration freeze_iteration(std::span<const Episode> episodes, const Decode
   inputs.rewards = token_rewards(kl, iteration.scores, iteration.completion_mask, options.kl_coef);
   inputs.completion_mask = iteration.completion_mask;
   inputs.groups = iteration.groups;
-  if (value_head != nullptr) {
+  if (critic != nullptr) {
     inputs.values = iteration.values = proximal.values;
     // Only a cut episode goes on after its last token.
     at::Tensor cut = at::zeros({static_cast<int64_t>(episodes.size())});

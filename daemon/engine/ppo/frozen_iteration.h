@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/ppo/critic.h"
 #include "engine/ppo/episode.h"
 #include "engine/ppo/options.h"
 #include "engine/ppo/token_batch.h"
-#include "engine/ppo/value_head.h"
 #include "engine/ranks.h"
 
 namespace rft::engine {
@@ -39,13 +39,13 @@ struct FrozenIteration {
   at::Tensor returns;                    // (N, T); undefined without a critic
 };
 
-// Lays the episodes out, runs the policy and the reference (may be null) over them once, and estimates the
-// advantages. selection.h says which episodes count. Ranks divide the passes through the models between them
-// and end with the same iteration. Throws Error(invalid_argument) for a malformed episode and when none is left
-// to learn from.
+// Lays the episodes out, runs the policy, the reference and the critic (both may be null) over them once, and
+// estimates the advantages. selection.h says which episodes count. Ranks divide the passes through the models
+// between them and end with the same iteration. Throws Error(invalid_argument) for a malformed episode and
+// when none is left to learn from.
 FrozenIteration freeze_iteration(std::span<const Episode> episodes, const Decoder& policy,
-                                 const Decoder* reference, const ValueHead* value_head,
-                                 const PpoOptions& options, Ranks& ranks = Ranks::alone());
+                                 const Decoder* reference, const Critic* critic, const PpoOptions& options,
+                                 Ranks& ranks = Ranks::alone());
 
 // What can be said of the iteration before its update: "objective/…", "value/…", "policy/entropy", ….
 std::map<std::string, double> iteration_metrics(const FrozenIteration& iteration, const PpoOptions& options);

@@ -35,6 +35,16 @@ TokenConstants constants_at(const FrozenIteration& frozen, const at::Tensor& wei
           .returns = at_places(frozen.returns)};
 }
 
+// The term that the critic's tokens add to the loss, differentiable.
+at::Tensor value_term(const TokenConstants& at_tokens, const at::Tensor& values_now,
+                      const PpoOptions& options, Sums& sums) {
+  const at::Tensor per_token =
+      clipped_value_loss(values_now, at_tokens.values, at_tokens.returns, options.value_clip_range);
+  const at::Tensor term = (per_token * at_tokens.weight).sum();
+  sums.value_loss += term.detach();
+  return options.value_coef * term;
+}
+
 // The loss of some tokens, differentiable, and its terms added to the sums.
 at::Tensor token_loss(const TokenConstants& at_tokens, const TokenLogProbs& now, const at::Tensor& values_now,
                       const PpoOptions& options, Sums& sums) {
@@ -56,11 +66,7 @@ at::Tensor token_loss(const TokenConstants& at_tokens, const TokenLogProbs& now,
     sum += term.detach();
     total = total + coefficient * term;
   };
-  if (values_now.defined()) {
-    add_term(options.value_coef,
-             clipped_value_loss(values_now, at_tokens.values, at_tokens.returns, options.value_clip_range),
-             sums.value_loss);
-  }
+  if (values_now.defined()) total = total + value_term(at_tokens, values_now, options, sums);
   if (options.entropy_coef != 0) add_term(-options.entropy_coef, now.entropy, sums.entropy);
   if (at_tokens.reference.defined() && kl_is_loss(options)) {
     add_term(options.kl_coef, kl_loss(now.log_probs, at_tokens.reference, options.kl_estimator),
@@ -71,7 +77,7 @@ at::Tensor token_loss(const TokenConstants& at_tokens, const TokenLogProbs& now,
 
 }  // namespace
 
-MinibatchReport accumulate_minibatch(const Decoder& policy, const ValueHead* value_head,
+MinibatchReport accumulate_minibatch(const Decoder& policy, const Critic* critic,
                                      const FrozenIteration& frozen, const std::vector<int64_t>& minibatch,
                                      const PpoOptions& options, Ranks& ranks) {
   const at::Tensor& mask = frozen.completion_mask;  // (N, T)
@@ -83,6 +89,7 @@ MinibatchReport accumulate_minibatch(const Decoder& policy, const ValueHead* val
 
   const auto zero = [device] { return at::zeros({}, at::TensorOptions(device).dtype(at::kDouble)); };
   Sums sums{zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()};
+  const ValueHead* shared_head = critic != nullptr ? critic->shared_head() : nullptr;
   const int64_t max_tokens = micro_batch_tokens(policy.config(), options.micro_batch_tokens);
   const std::vector<int64_t> own = own_rows(frozen.sequences, minibatch, ranks);
   for (const std::vector<int64_t>& rows : micro_batches(frozen.sequences, own, max_tokens)) {
@@ -92,10 +99,15 @@ MinibatchReport accumulate_minibatch(const Decoder& policy, const ValueHead* val
     accumulate_gradients(
         policy, batch, options.temperature, options.entropy_coef != 0,
         [&](const at::Tensor& hidden, const TokenLogProbs& now, int64_t begin, int64_t count) {
-          const at::Tensor values_now = value_head != nullptr ? value_head->values(hidden) : at::Tensor();
+          const at::Tensor values_now = shared_head != nullptr ? shared_head->values(hidden) : at::Tensor();
           return token_loss(constants_at(frozen, weights, places.narrow(0, begin, count)), now, values_now,
                             options, sums);
         });
+    if (critic != nullptr && critic->trunk != nullptr) {
+      accumulate_value_gradients(*critic->trunk, critic->head, batch, [&](const at::Tensor& values_now) {
+        return value_term(constants_at(frozen, weights, places), values_now, options, sums);
+      });
+    }
   }
 
   for (const at::Tensor& sum : {sums.approx_kl, sums.ratio, sums.clipped, sums.policy_loss, sums.value_loss,

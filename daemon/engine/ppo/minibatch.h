@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/ppo/critic.h"
 #include "engine/ppo/frozen_iteration.h"
 #include "engine/ppo/options.h"
-#include "engine/ppo/value_head.h"
 #include "engine/ranks.h"
 
 namespace rft::engine {
@@ -26,11 +26,11 @@ struct MinibatchReport {
 };
 
 // Adds the gradient of policy + value_coef·value - entropy_coef·entropy (+ kl_coef·KL where it is a loss)
-// over the episodes `minibatch` to the gradients of the policy and the value head (null without a critic).
+// over the episodes `minibatch` to the gradients of the policy and the critic (null without one).
 // However the micro-batches are cut, the gradient is that of the one big batch. Of several ranks each adds
 // its own rows' part of that gradient, and all answer the report of the whole minibatch.
 // options.loss_normalisation is resolved.
-MinibatchReport accumulate_minibatch(const Decoder& policy, const ValueHead* value_head,
+MinibatchReport accumulate_minibatch(const Decoder& policy, const Critic* critic,
                                      const FrozenIteration& frozen, const std::vector<int64_t>& minibatch,
                                      const PpoOptions& options, Ranks& ranks = Ranks::alone());
 

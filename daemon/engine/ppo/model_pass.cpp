@@ -25,6 +25,12 @@ at::Tensor predicting_states(const at::Tensor& hidden, const at::Tensor& positio
   return hidden.reshape({-1, hidden.size(-1)}).index_select(0, positions);
 }
 
+Values values_of(const at::Tensor& hidden, const ValueHead& value_head, const TokenBatch& batch) {
+  Values result{value_head.values(predicting_states(hidden, batch.positions)), {}};
+  if (batch.ends.defined()) result.end_values = value_head.values(predicting_states(hidden, batch.ends));
+  return result;
+}
+
 }  // namespace
 
 Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const TokenBatch& batch,
@@ -46,10 +52,16 @@ Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const T
   result.log_probs = at::cat(log_probs);
   if (with_entropy) result.entropy = at::cat(entropies);
   if (value_head != nullptr) {
-    result.values = value_head->values(states);
-    if (batch.ends.defined()) result.end_values = value_head->values(predicting_states(hidden, batch.ends));
+    const Values said = values_of(hidden, *value_head, batch);
+    result.values = said.values;
+    result.end_values = said.end_values;
   }
   return result;
+}
+
+Values evaluate_values(const Decoder& trunk, const ValueHead& value_head, const TokenBatch& batch) {
+  const at::NoGradGuard no_grad;
+  return values_of(trunk.hidden_states(batch.ids), value_head, batch);
 }
 
 void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, double temperature,
@@ -70,6 +82,11 @@ void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, doubl
   const at::Tensor trunk_slope =
       at::zeros({hidden.size(0) * hidden.size(1), hidden.size(2)}, hidden.options());
   hidden.backward(trunk_slope.index_copy_(0, batch.positions, slope).view_as(hidden));
+}
+
+void accumulate_value_gradients(const Decoder& trunk, const ValueHead& value_head, const TokenBatch& batch,
+                                const ValueLoss& loss) {
+  loss(values_of(trunk.hidden_states(batch.ids), value_head, batch).values).backward();
 }
 
 int64_t micro_batch_tokens(const ModelConfig& config, int64_t asked) {

@@ -28,6 +28,13 @@ struct Evaluation {
 Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const TokenBatch& batch,
                     double temperature, bool with_entropy);
 
+// The same of a critic with a trunk of its own: values and, where the batch feeds them, end_values.
+struct Values {
+  at::Tensor values;      // (M) float32
+  at::Tensor end_values;  // (b) float32; undefined unless its batch feeds it
+};
+Values evaluate_values(const Decoder& trunk, const ValueHead& value_head, const TokenBatch& batch);
+
 // The loss of the tokens begin … begin + count of the batch: their states (count, H), differentiable, and
 // their log-probs and entropies (count) -> a scalar.
 using TokenLoss = std::function<at::Tensor(const at::Tensor& hidden, const TokenLogProbs& tokens,
@@ -38,6 +45,11 @@ using TokenLoss = std::function<at::Tensor(const at::Tensor& hidden, const Token
 // over tokens.
 void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, double temperature,
                           bool with_entropy, const TokenLoss& loss);
+
+// The same of a critic with a trunk of its own: `loss` takes the values (M) of the batch's tokens.
+using ValueLoss = std::function<at::Tensor(const at::Tensor& values)>;
+void accumulate_value_gradients(const Decoder& trunk, const ValueHead& value_head, const TokenBatch& batch,
+                                const ValueLoss& loss);
 
 // How many padded tokens may go through the model at once in training: `asked`, or for 0 as many as their
 // activations fit in 2 GiB by an estimate from the model's shape.

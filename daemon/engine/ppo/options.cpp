@@ -57,6 +57,12 @@ KlPlacement kl_placement_from_string(std::string_view name) {
   return named(kNames, name, "kl_placement");
 }
 
+ValueModel value_model_from_string(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, ValueModel>, 2> kNames = {
+      {{"head", ValueModel::head}, {"separate", ValueModel::separate}}};
+  return named(kNames, name, "value_model");
+}
+
 MissingEos missing_eos_from_string(std::string_view name) {
   using enum MissingEos;
   static constexpr std::array<std::pair<std::string_view, MissingEos>, 4> kNames = {
@@ -99,6 +105,8 @@ void check_options(const PpoOptions& options) {
   require(finite_at_least(options.clip_range_high, 0), "clip_range_high", "must be at least 0");
   require(options.dual_clip == 0 || (std::isfinite(options.dual_clip) && options.dual_clip > 1), "dual_clip",
           "must be 0 (off) or above 1");
+  require(options.value_model == ValueModel::head || has_critic(options.advantage_estimator), "value_model",
+          "\"separate\" needs advantage_estimator \"gae\": the others train no critic");
   require(finite_at_least(options.value_clip_range, 0), "value_clip_range", "must be at least 0");
   require(finite_at_least(options.value_coef, 0), "value_coef", "must be at least 0");
   require(std::isfinite(options.entropy_coef), "entropy_coef", "must be finite");

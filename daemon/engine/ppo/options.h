@@ -12,6 +12,7 @@ namespace rft::engine {
 enum class AdvantageEstimator { gae, grpo, dr_grpo, rloo, reinforce_pp, reinforce_pp_baseline };
 enum class KlEstimator { k1, k2, k3 };
 enum class KlPlacement { automatic, reward, loss };
+enum class ValueModel { head, separate };
 enum class MissingEos { score, penalty, mask, bootstrap };
 enum class LossNormalisation { automatic, token, sequence, constant };
 
@@ -20,6 +21,7 @@ enum class LossNormalisation { automatic, token, sequence, constant };
 AdvantageEstimator advantage_estimator_from_string(std::string_view name);
 KlEstimator kl_estimator_from_string(std::string_view name);
 KlPlacement kl_placement_from_string(std::string_view name);
+ValueModel value_model_from_string(std::string_view name);
 MissingEos missing_eos_from_string(std::string_view name);
 LossNormalisation loss_normalisation_from_string(std::string_view name);
 
@@ -28,8 +30,9 @@ struct PpoOptions {
   int64_t num_ppo_epochs = 4;  // passes over an iteration's episodes
   int64_t minibatches = 4;     // optimiser steps in a pass
   double clip_range = 0.2;
-  double clip_range_high = 0;     // 0: the same as clip_range
-  double dual_clip = 0;           // 0: off; else > 1, 3 as published
+  double clip_range_high = 0;  // 0: the same as clip_range
+  double dual_clip = 0;        // 0: off; else > 1, 3 as published
+  ValueModel value_model = ValueModel::head;
   double value_clip_range = 0.2;  // 0: off
   double value_coef = 0.1;
   double entropy_coef = 0;
@@ -66,7 +69,7 @@ struct PpoOptions {
   int64_t micro_batch_tokens = 0;
 };
 
-// Whether the estimator trains a value head.
+// Whether the estimator trains a critic.
 bool has_critic(AdvantageEstimator estimator);
 // Whether the estimator compares the samples of one prompt with each other.
 bool needs_groups(AdvantageEstimator estimator);

@@ -7,10 +7,10 @@
 #include "engine/model/decoder.h"
 #include "engine/optim/adamw.h"
 #include "engine/ppo/adaptive_kl.h"
+#include "engine/ppo/critic.h"
 #include "engine/ppo/frozen_iteration.h"
 #include "engine/ppo/minibatch.h"
 #include "engine/ppo/permutation.h"
-#include "engine/ppo/value_head.h"
 
 namespace rft::engine {
 namespace {
@@ -49,12 +49,24 @@ class Averages {
   std::map<std::string, Sum> sums_;
 };
 
-std::vector<NamedTensor> with_value_head(std::vector<NamedTensor> tensors,
-                                         const std::optional<ValueHead>& head) {
-  if (head) {
-    tensors.push_back({"value_head.weight", head->weight});
-    tensors.push_back({"value_head.bias", head->bias});
+std::optional<Critic> make_critic(const Decoder& policy, const PpoOptions& options) {
+  if (!has_critic(options.advantage_estimator)) return std::nullopt;
+  Critic critic{ValueHead::zeros(policy.config().hidden_size, policy.options().device), nullptr};
+  if (options.value_model == ValueModel::separate) {
+    critic.trunk = policy.frozen_copy();
+    for (const NamedTensor& parameter : critic.trunk->parameters())
+      at::Tensor(parameter.tensor).requires_grad_();
   }
+  return critic;
+}
+
+std::vector<NamedTensor> with_critic(std::vector<NamedTensor> tensors, const std::optional<Critic>& critic) {
+  if (!critic) return tensors;
+  tensors.push_back({"value_head.weight", critic->head.weight});
+  tensors.push_back({"value_head.bias", critic->head.bias});
+  if (critic->trunk == nullptr) return tensors;
+  for (const NamedTensor& parameter : critic->trunk->parameters())
+    tensors.push_back({"value_model." + parameter.name, parameter.tensor});
   return tensors;
 }
 
@@ -72,14 +84,18 @@ struct PpoTrainer::State {
   std::shared_ptr<Decoder> reference;  // null until frozen
   PpoOptions options;                  // loss_normalisation resolved, kl_coef as it is now
   Schedule schedule;
-  std::optional<ValueHead> value_head;  // of estimators with a critic
-  std::vector<NamedTensor> trained;     // the policy's parameters, then the value head's
+  std::optional<Critic> critic;      // of estimators that have one
+  std::vector<NamedTensor> trained;  // the policy's parameters, then the critic's
   AdamW optimiser;
   double learning_rate_scale = 1;
 
   State(std::shared_ptr<Decoder> trained_policy, const PpoOptions& chosen, int64_t num_iterations,
         Ranks& all_ranks);
-  const ValueHead* critic() const { return value_head ? &*value_head : nullptr; }
+  const Critic* critic_or_null() const { return critic ? &*critic : nullptr; }
+  void weights_changed() {
+    policy->weights_changed();
+    if (critic && critic->trunk) critic->trunk->weights_changed();
+  }
   double learning_rate(int64_t iteration) const {
     return options.learning_rate * learning_rate_scale * learning_rate_factor(schedule, iteration);
   }
@@ -95,10 +111,8 @@ PpoTrainer::State::State(std::shared_ptr<Decoder> trained_policy, const PpoOptio
       policy(std::move(trained_policy)),
       options(chosen),
       schedule{chosen.schedule, num_iterations, chosen.warmup_iterations, chosen.min_learning_rate_ratio},
-      value_head(has_critic(chosen.advantage_estimator)
-                     ? std::optional(ValueHead::zeros(policy->config().hidden_size, policy->options().device))
-                     : std::nullopt),
-      trained(with_value_head(policy->parameters(), value_head)),
+      critic(make_critic(*policy, chosen)),
+      trained(with_critic(policy->parameters(), critic)),
       optimiser(tensors_of(trained),
                 {.weight_decay = chosen.weight_decay, .max_grad_norm = chosen.max_grad_norm}) {
   options.loss_normalisation = resolve_normalisation(chosen.loss_normalisation, chosen.advantage_estimator);
@@ -109,7 +123,7 @@ void PpoTrainer::State::report_minibatch(const MinibatchReport& minibatch, Avera
   averages.add("policy/clip_fraction", minibatch.clip_fraction);
   averages.add("policy/ratio", minibatch.ratio);
   averages.add("loss/policy", minibatch.policy_loss);
-  if (value_head) averages.add("loss/value", minibatch.value_loss);
+  if (critic) averages.add("loss/value", minibatch.value_loss);
   if (options.entropy_coef != 0) averages.add("loss/entropy", minibatch.entropy);
   if (reference && kl_is_loss(options)) averages.add("loss/kl", minibatch.kl_loss);
 }
@@ -127,7 +141,7 @@ void PpoTrainer::State::run_epochs(const FrozenIteration& frozen, int64_t iterat
     for (int64_t& place : order) place = frozen.trained[place];
     for (const std::vector<int64_t>& members : split(order, options.minibatches)) {
       const MinibatchReport minibatch =
-          accumulate_minibatch(*policy, critic(), frozen, members, options, ranks);
+          accumulate_minibatch(*policy, critic_or_null(), frozen, members, options, ranks);
       report_minibatch(minibatch, averages);
       if (seen++ == 0) {
         metrics["policy/first_ratio_deviation"] = minibatch.max_ratio_deviation;
@@ -144,7 +158,7 @@ void PpoTrainer::State::run_epochs(const FrozenIteration& frozen, int64_t iterat
         const AdamW::Step step = optimiser.step(learning_rate(iteration));
         ++(step.skipped ? skipped_steps : steps);
         if (!step.skipped) averages.add("policy/grad_norm", step.grad_norm);
-        policy->weights_changed();
+        weights_changed();
       }
       progress.advance("update", seen, total, "steps");
     }
@@ -176,14 +190,19 @@ PpoTrainer::PpoTrainer(std::shared_ptr<Decoder> policy, const PpoOptions& option
 
 PpoTrainer::~PpoTrainer() = default;
 
-void PpoTrainer::freeze_reference() { state_->reference = state_->policy->frozen_copy(); }
+void PpoTrainer::freeze_reference() {
+  state_->reference = state_->policy->frozen_copy();
+  if (!state_->critic || !state_->critic->trunk) return;
+  copy_into(state_->critic->trunk->parameters(), tensors_of(state_->policy->parameters()));
+  state_->critic->trunk->weights_changed();
+}
 
 void PpoTrainer::scale_learning_rate(double factor) { state_->learning_rate_scale *= factor; }
 
 UpdateReport PpoTrainer::update(std::span<const Episode> episodes, int64_t iteration,
                                 ProgressSink& progress) {
   const FrozenIteration frozen = freeze_iteration(episodes, *state_->policy, state_->reference.get(),
-                                                  state_->critic(), state_->options, state_->ranks);
+                                                  state_->critic_or_null(), state_->options, state_->ranks);
   UpdateReport report{iteration_metrics(frozen, state_->options), kl_per_episode(frozen)};
   state_->run_epochs(frozen, iteration, progress, report.metrics);
   state_->adapt_kl_coef(report.metrics, episodes.size());
@@ -222,7 +241,7 @@ void PpoTrainer::load(const std::filesystem::path& dir) {
   }
 
   copy_into(state_->trained, trained);
-  state_->policy->weights_changed();
+  state_->weights_changed();
   state_->optimiser.restore(moments);
   state_->learning_rate_scale = learning_rate_scale;
   state_->options.kl_coef = kl_coef;

@@ -5,7 +5,7 @@
 //   2. rewards, advantages and returns (advantages.h);
 //   3. num_ppo_epochs passes of `minibatches` optimiser steps, in a fresh order each (permutation.h).
 //
-// The trainer holds the policy, the frozen reference, the value head and the optimiser; it holds no random
+// The trainer holds the policy, the frozen reference, the critic and the optimiser; it holds no random
 // generator: orders come from (seed, iteration, epoch). Not thread-safe; one update at a time. An update is
 // never interrupted half-way, so the state between updates is always whole.
 //
@@ -46,8 +46,8 @@ class PpoTrainer {
              Ranks& ranks = Ranks::alone());
   ~PpoTrainer();
 
-  // Makes the reference a copy of the policy as it is now. Without one there is no KL penalty, and
-  // kl_to_reference is not reported.
+  // Makes the reference a copy of the policy as it is now, and a separate value model's trunk another.
+  // Without a reference there is no KL penalty, and kl_to_reference is not reported.
   void freeze_reference();
 
   // Runs one update on the iteration's episodes, `iteration` counted from 0. Reports phase "update" in
@@ -58,7 +58,7 @@ class PpoTrainer {
   // Multiplies the learning rate from now on, on top of the schedule; saved with the state.
   void scale_learning_rate(double factor);
 
-  // Writes the whole state as the folder `dir`, which must not exist: policy, reference, value head,
+  // Writes the whole state as the folder `dir`, which must not exist: policy, reference, critic,
   // optimiser, counters. A state loaded into a trainer of the same model and options continues bit for bit
   // (same device, same number of threads). `load` throws Error(invalid_argument) for a state that is
   // corrupt, of another version, or of another model, and leaves the trainer unchanged.

@@ -50,10 +50,13 @@ class Resume : public ::testing::Test {
 };
 
 TEST_F(Resume, AnUpdateAfterALoadEqualsTheUnbrokenRunBitForBit) {
-  for (const auto estimator : {AdvantageEstimator::gae, AdvantageEstimator::grpo}) {
-    const fs::path dir = folder_ / ("state-" + std::to_string(static_cast<int>(estimator)));
+  PpoOptions cases[] = {options(AdvantageEstimator::gae), options(AdvantageEstimator::grpo),
+                        options(AdvantageEstimator::gae)};
+  cases[2].value_model = ValueModel::separate;
+  for (const PpoOptions& chosen : cases) {
+    const fs::path dir = folder_ / ("state-" + std::to_string(&chosen - cases));
     const auto unbroken = tiny_policy();
-    PpoTrainer trainer(unbroken, options(estimator), 5);
+    PpoTrainer trainer(unbroken, chosen, 5);
     trainer.freeze_reference();
     run(trainer, *unbroken, 0, 2);
     trainer.scale_learning_rate(0.5);
@@ -61,12 +64,12 @@ TEST_F(Resume, AnUpdateAfterALoadEqualsTheUnbrokenRunBitForBit) {
     run(trainer, *unbroken, 2, 5);
 
     const auto resumed = tiny_policy(99);  // other weights, which the load replaces
-    PpoTrainer fresh(resumed, options(estimator), 5);
+    PpoTrainer fresh(resumed, chosen, 5);
     fresh.load(dir);
     run(fresh, *resumed, 2, 5);
     EXPECT_TRUE(testing::all_weights(*unbroken).equal(testing::all_weights(*resumed)));
 
-    // Value head, moments, reference and counters too: the files of both are the same bytes.
+    // Critic, moments, reference and counters too: the files of both are the same bytes.
     trainer.save(folder_ / "a");
     fresh.save(folder_ / "b");
     for (const auto& entry : fs::directory_iterator(folder_ / "a")) {
@@ -75,6 +78,22 @@ TEST_F(Resume, AnUpdateAfterALoadEqualsTheUnbrokenRunBitForBit) {
     fs::remove_all(folder_ / "a");
     fs::remove_all(folder_ / "b");
   }
+}
+
+TEST_F(Resume, ASeparateValueModelBeginsAsThePolicyWithWhichPpoBegins) {
+  const auto policy = tiny_policy();
+  PpoOptions chosen = options(AdvantageEstimator::gae);
+  chosen.value_model = ValueModel::separate;
+  PpoTrainer trainer(policy, chosen, 5);
+  const at::NoGradGuard no_grad;
+  for (const NamedTensor& parameter : policy->parameters()) at::Tensor(parameter.tensor).mul_(1.1);
+  trainer.freeze_reference();  // after a warm-up, say
+  trainer.save(folder_ / "state");
+  std::map<std::string, at::Tensor> saved;
+  const TrainingState state = read_training_state(folder_ / "state", "ppo");
+  for (const NamedTensor& tensor : state.files.at("trained")) saved[tensor.name] = tensor.tensor;
+  for (const NamedTensor& parameter : policy->parameters())
+    EXPECT_TRUE(saved.at("value_model." + parameter.name).equal(parameter.tensor)) << parameter.name;
 }
 
 TEST_F(Resume, AWarmupGoesOnBitForBit) {

@@ -109,8 +109,8 @@ TEST(PpoMinibatch, MicroBatchesAddUpToTheOneBigBatch) {
       PpoOptions options = quick_options(estimator);
       options.loss_normalisation = normalisation;
       options.entropy_coef = 0.01;
-      const ValueHead head = ValueHead::zeros(16, at::kCPU);
-      const ValueHead* critic = has_critic(estimator) ? &head : nullptr;
+      const Critic zero{ValueHead::zeros(16, at::kCPU), nullptr};
+      const Critic* critic = has_critic(estimator) ? &zero : nullptr;
       const FrozenIteration frozen = freeze_iteration(episodes, *policy, reference.get(), critic, options);
       options.micro_batch_tokens = 1 << 20;
       const MinibatchReport whole = accumulate_minibatch(*policy, critic, frozen, members, options);
@@ -124,6 +124,63 @@ TEST(PpoMinibatch, MicroBatchesAddUpToTheOneBigBatch) {
       EXPECT_NEAR(parts.entropy, whole.entropy, 1e-6);
     }
   }
+}
+
+std::shared_ptr<Decoder> trainable_copy(const Decoder& policy) {
+  auto copy = policy.frozen_copy();
+  for (const NamedTensor& parameter : copy->parameters()) at::Tensor(parameter.tensor).requires_grad_();
+  return copy;
+}
+
+// A value model of its own takes exactly the gradient that the value loss alone has through a shared trunk,
+// and leaves the policy without it.
+TEST(PpoMinibatch, ASeparateValueModelTakesTheValueLossAndThePolicyTheRest) {
+  const auto policy = tiny_policy();
+  const std::vector<Episode> episodes = made_up_episodes(*policy, 3, 3);
+  PpoOptions options = quick_options();
+  options.missing_eos = MissingEos::bootstrap;
+  options.loss_normalisation = LossNormalisation::token;
+  options.micro_batch_tokens = 20;
+  const at::Tensor slope = at::linspace(-1, 1, 16).unsqueeze(0);
+  const auto critic_on = [&](std::shared_ptr<Decoder> trunk) {
+    Critic critic{ValueHead::zeros(16, at::kCPU), std::move(trunk)};
+    critic.head.weight.detach().copy_(slope);
+    return critic;
+  };
+  const Critic shared = critic_on(nullptr), separate = critic_on(trainable_copy(*policy));
+  const auto frozen = freeze_iteration(episodes, *policy, nullptr, &shared, options);
+  const auto frozen_apart = freeze_iteration(episodes, *policy, nullptr, &separate, options);
+  EXPECT_TRUE(close(frozen_apart.values, frozen.values));
+  EXPECT_TRUE(close(frozen_apart.returns, frozen.returns));
+
+  const auto policy_gradient = [&](const Critic& critic, double value_coef) {
+    options.value_coef = value_coef;
+    accumulate_minibatch(*policy, &critic, frozen, frozen.trained, options);
+    return all_gradients(*policy);
+  };
+  const at::Tensor whole = policy_gradient(shared, 0.5), without = policy_gradient(shared, 0);
+  at::Tensor(separate.head.weight).mutable_grad() = at::Tensor();
+  EXPECT_TRUE(close(policy_gradient(separate, 0.5), without, 1e-6));
+  EXPECT_TRUE(close(all_gradients(*separate.trunk), whole - without, 1e-6));
+  EXPECT_GT(separate.head.weight.grad().abs().max().item<double>(), 1e-3);
+}
+
+TEST(PpoTrainer, ASeparateValueModelLearnsTheReturns) {
+  const auto policy = tiny_policy();
+  PpoOptions options = quick_options();
+  options.value_model = ValueModel::separate;
+  options.value_coef = 0.5;
+  options.value_clip_range = 0;  // a value may go as far as it wants to in one update
+  options.num_ppo_epochs = 10;
+  options.learning_rate = 5e-3;
+  PpoTrainer trainer(policy, options, 2);
+  trainer.freeze_reference();
+  SilentProgress progress;
+  const auto episodes = made_up_episodes(*policy, 6, 4);
+  const double before = trainer.update(episodes, 0, progress).metrics.at("value/explained_variance");
+  const double after = trainer.update(episodes, 1, progress).metrics.at("value/explained_variance");
+  EXPECT_NEAR(before, 0, 1e-5) << "the head starts at zero";
+  EXPECT_GT(after, 0.3);
 }
 
 TEST(PpoTrainer, MaskedEpisodesChangeNothing) {
@@ -157,8 +214,8 @@ TEST(PpoTrainer, TheKlPenaltyGoesWhereItIsPlaced) {
       options.loss_normalisation = LossNormalisation::token;
       options.kl_placement = placement;
       const std::vector<Episode> episodes = made_up_episodes(*policy, 3, 3);
-      const ValueHead head = ValueHead::zeros(16, at::kCPU);
-      const ValueHead* critic = has_critic(estimator) ? &head : nullptr;
+      const Critic zero{ValueHead::zeros(16, at::kCPU), nullptr};
+      const Critic* critic = has_critic(estimator) ? &zero : nullptr;
       const auto with = freeze_iteration(episodes, *policy, reference.get(), critic, options);
       const auto without = freeze_iteration(episodes, *policy, nullptr, critic, options);
       const double kl_loss = accumulate_minibatch(*policy, critic, with, with.trained, options).kl_loss;
@@ -241,8 +298,8 @@ TEST(PpoTrainer, APenaltyForACutIsALowerScore) {
 TEST(FrozenIteration, ACutEpisodeGoesOnOnlyUnderBootstrap) {
   const auto policy = tiny_policy();
   const at::NoGradGuard no_grad;
-  ValueHead head = ValueHead::zeros(16, at::kCPU);
-  head.weight.copy_(at::linspace(-1, 1, 16).unsqueeze(0));
+  const Critic critic{ValueHead::zeros(16, at::kCPU), nullptr};
+  at::Tensor(critic.head.weight).copy_(at::linspace(-1, 1, 16).unsqueeze(0));
   PpoOptions options = quick_options();
   options.gae_lambda = 1;
   options.kl_coef = 0;
@@ -251,12 +308,12 @@ TEST(FrozenIteration, ACutEpisodeGoesOnOnlyUnderBootstrap) {
   episodes[1].score = 3;
   for (const MissingEos missing_eos : {MissingEos::score, MissingEos::bootstrap}) {
     options.missing_eos = missing_eos;
-    const FrozenIteration frozen = freeze_iteration(episodes, *policy, nullptr, &head, options);
+    const FrozenIteration frozen = freeze_iteration(episodes, *policy, nullptr, &critic, options);
     // With γ = λ = 1 and no KL every return is what the episode ends on: its score, or the value after it.
     std::vector<int64_t> ids = episodes[1].prompt_ids;
     ids.insert(ids.end(), episodes[1].completion_ids.begin(), episodes[1].completion_ids.end());
     const at::Tensor hidden = policy->hidden_states(at::tensor(ids, at::kLong).unsqueeze(0));
-    const double end_value = head.values(hidden.squeeze(0))[-1].item<double>();
+    const double end_value = critic.head.values(hidden.squeeze(0))[-1].item<double>();
     const double expected = missing_eos == MissingEos::score ? 3 : end_value;
     EXPECT_NEAR(frozen.returns[1][0].item<double>(), expected, 1e-5);
   }
