@@ -167,6 +167,14 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"rollout", "temperature", &rollout.temperature, above(0),
        "the logits are divided by this, in sampling and in every log-probability"},
       {"rollout", "stop", &rollout.stop, {}, "strings that end a completion"},
+      {"rollout", "dynamic_sampling", &rollout.dynamic_sampling, one_of({"off", "drop", "refill"}),
+       "what becomes of a prompt whose completions all score the same, which teaches a group estimator "
+       "nothing: it is kept, left out of the update, or left out and replaced by sampling further prompts. "
+       "An "
+       "iteration of nothing else is kept"},
+      {"rollout", "max_sampling_rounds", &rollout.max_sampling_rounds, between(1, 1'000),
+       "rounds of sampling in one iteration at most, the first included, under `dynamic_sampling = "
+       "\"refill\"`"},
 
       {"validation", "every", &validation.every, one_of({"epoch"}),
        "when the whole split is scored, besides before training"},
@@ -270,13 +278,16 @@ class Checks {
 
   void check_estimator() const {
     const auto& estimator = job_.ppo.advantage_estimator;
-    const bool grouped = estimator == "grpo" || estimator == "dr_grpo" || estimator == "rloo" ||
-                         estimator == "reinforce++_baseline";
-    if (grouped && job_.rollout.samples_per_prompt < 2)
+    if (is_grouped(estimator) && job_.rollout.samples_per_prompt < 2)
       fail("ppo", "advantage_estimator",
            fmt::format(
                "= \"{}\" compares the completions of one prompt: set samples_per_prompt ≥ 2 in [rollout]",
                estimator));
+    if (!is_grouped(estimator) && job_.rollout.dynamic_sampling != "off")
+      fail("rollout", "dynamic_sampling",
+           fmt::format("is for estimators that compare the completions of one prompt, such as grpo; \"{}\" "
+                       "learns from equal scores too: leave the key out",
+                       estimator));
     if (estimator != "gae" && job_.ppo.missing_eos == "bootstrap")
       fail("ppo", "missing_eos",
            fmt::format("= \"bootstrap\" needs a value head, which only advantage_estimator = \"gae\" trains, "
@@ -287,6 +298,10 @@ class Checks {
            fmt::format("= \"separate\" is for advantage_estimator = \"gae\"; \"{}\" trains no critic, leave "
                        "the key out",
                        estimator));
+  }
+
+  static bool is_grouped(const std::string& estimator) {
+    return estimator != "gae" && estimator != "reinforce++";
   }
 
   void check_sizes() const {

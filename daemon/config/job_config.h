@@ -88,6 +88,8 @@ struct RolloutConfig {
   int64_t max_new_tokens = 128;
   double temperature = 1.0;
   std::vector<std::string> stop;
+  std::string dynamic_sampling = "off";  // off | drop | refill
+  int64_t max_sampling_rounds = 4;       // of an iteration, under "refill"
 };
 
 struct ValidationConfig {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
+#include <set>
 
 #include "base/error.h"
 #include "engine/ppo/permutation.h"
@@ -19,6 +21,7 @@ using Clock = std::chrono::steady_clock;
 
 // Keeps the order of the prompts apart from the orders inside the updates, which have the iteration there.
 constexpr uint64_t kPromptOrder = ~uint64_t{0};
+constexpr uint64_t kRefillOrder = kPromptOrder - 1;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -36,9 +39,28 @@ engine::Episode episode_of(const Run& run, const ScoredCompletion& scored) {
   return episode;
 }
 
+std::vector<engine::Episode> episodes_of(const Run& run, const std::vector<ScoredCompletion>& scored) {
+  std::vector<engine::Episode> episodes;
+  for (const ScoredCompletion& completion : scored) episodes.push_back(episode_of(run, completion));
+  return episodes;
+}
+
+// The prompts that the iteration did not begin with, in an order that is a function of seed and iteration.
+Prompts spare_prompts(const Run& run, const Prompts& used) {
+  const auto order = engine::permutation(static_cast<int64_t>(run.data.train.size()),
+                                         static_cast<uint64_t>(run.config.training.seed), kRefillOrder,
+                                         static_cast<uint64_t>(run.state.iteration));
+  const std::set<size_t> taken(used.begin(), used.end());
+  Prompts spare;
+  for (const int64_t index : order)
+    if (!taken.contains(static_cast<size_t>(index))) spare.push_back(static_cast<size_t>(index));
+  return spare;
+}
+
 std::map<std::string, double> rollout_metrics(const std::vector<ScoredCompletion>& episodes) {
   const auto count = static_cast<double>(episodes.size());
   double sum = 0, squares = 0, length = 0, cut = 0;
+  std::set<const Example*> prompts;
   std::map<std::string, double> metrics;
   for (const ScoredCompletion& episode : episodes) {
     const double score = episode.result.score.value();
@@ -46,6 +68,7 @@ std::map<std::string, double> rollout_metrics(const std::vector<ScoredCompletion
     squares += score * score;
     length += static_cast<double>(episode.request.completion_tokens);
     cut += episode.completion.finish == engine::FinishReason::length ? 1 : 0;
+    prompts.insert(episode.example);
     for (const auto& [name, value] : episode.result.sub_scores) metrics["rollout/" + name] += value / count;
   }
   metrics["rollout/score_mean"] = sum / count;
@@ -53,6 +76,7 @@ std::map<std::string, double> rollout_metrics(const std::vector<ScoredCompletion
   metrics["rollout/completion_length"] = length / count;
   metrics["rollout/cut_share"] = cut / count;
   metrics["rollout/episodes"] = count;
+  metrics["rollout/prompts"] = static_cast<double>(prompts.size());
   return metrics;
 }
 
@@ -101,7 +125,7 @@ Completions roll_out(Run& run, const Prompts& prompts) {
   const auto start = Clock::now();
   auto completions =
       engine::generate_divided(*run.policy, batch, sampling, &run.tokenizer, run.reporter, run.ranks);
-  run.times.rollout_s = seconds_since(start);
+  run.times.rollout_s += seconds_since(start);
   return completions;
 }
 
@@ -111,24 +135,36 @@ std::vector<ScoredCompletion> score(Run& run, const Prompts& prompts, Completion
   const auto start = Clock::now();
   auto episodes = run.scoring.describe(examples, std::move(completions));
   const int64_t dropped = run.scoring.score_training(episodes, run.reporter);
-  run.times.score_s = seconds_since(start);
+  run.times.score_s += seconds_since(start);
   if (dropped > 0)
     run.reporter.warn("episodes_dropped",
                       fmt::format("the scorer failed on {} of {} episodes of iteration {}", dropped,
                                   dropped + static_cast<int64_t>(episodes.size()), run.state.iteration + 1));
-  if (episodes.empty()) throw Error(ErrorCode::plugin, "the scorer failed on every episode of an iteration");
   return episodes;
 }
 
-void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
-  std::vector<engine::Episode> episodes;
-  double tokens = 0;
-  for (const ScoredCompletion& completion : scored) {
-    episodes.push_back(episode_of(run, completion));
-    tokens += static_cast<double>(completion.completion.ids.size());
+void refill(Run& run, const Prompts& prompts, std::vector<ScoredCompletion>& episodes) {
+  const config::RolloutConfig& rollout = run.config.rollout;
+  if (rollout.dynamic_sampling != "refill") return;
+  Prompts spare = spare_prompts(run, prompts);
+  for (int64_t round = 1; round < rollout.max_sampling_rounds && !spare.empty(); ++round) {
+    const auto uneven = static_cast<size_t>(run.trainer.num_uneven_groups(episodes_of(run, episodes)));
+    if (uneven >= prompts.size()) return;
+    const auto end = spare.begin() + static_cast<int64_t>(std::min(prompts.size() - uneven, spare.size()));
+    const Prompts more(spare.begin(), end);
+    spare.erase(spare.begin(), end);
+    std::ranges::move(score(run, more, roll_out(run, more)), std::back_inserter(episodes));
   }
+}
+
+void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
+  if (scored.empty()) throw Error(ErrorCode::plugin, "the scorer failed on every episode of an iteration");
+  double tokens = 0;
+  for (const ScoredCompletion& completion : scored)
+    tokens += static_cast<double>(completion.completion.ids.size());
   const auto start = Clock::now();
-  engine::UpdateReport report = run.trainer.update(episodes, run.state.iteration, run.reporter);
+  engine::UpdateReport report =
+      run.trainer.update(episodes_of(run, scored), run.state.iteration, run.reporter);
   const double update_s = seconds_since(start);
   ++run.state.iteration;
 
@@ -145,6 +181,7 @@ void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
                                run.state.iteration, run.length.num_iterations, metrics["rollout/score_mean"],
                                metrics["objective/kl_to_reference"], metrics["rollout/completion_length"],
                                run.times.rollout_s + run.times.score_s + update_s));
+  run.times = {};
 }
 
 bool epoch_ended(const Run& run) {

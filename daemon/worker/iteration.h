@@ -17,10 +17,14 @@ Prompts next_prompts(const Run& run);
 Completions roll_out(Run& run, const Prompts& prompts);
 
 // The scored episodes of the iteration; those that could not be scored are missing where the job allows it.
-// Throws Error(plugin) when none is left.
 std::vector<ScoredCompletion> score(Run& run, const Prompts& prompts, Completions&& completions);
 
-// Updates the policy, journals the episodes and reports the iteration's metrics.
+// Under `dynamic_sampling = "refill"`: samples and scores further prompts, in an order of this iteration's
+// own, until as many as it began with have scores that differ, or `max_sampling_rounds` are over.
+void refill(Run& run, const Prompts& prompts, std::vector<ScoredCompletion>& episodes);
+
+// Updates the policy, journals the episodes and reports the iteration's metrics. Throws Error(plugin) where
+// no episode could be scored.
 void update_policy(Run& run, const std::vector<ScoredCompletion>& episodes);
 
 // Whether an epoch is over whose validation is still to do.

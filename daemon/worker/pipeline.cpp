@@ -31,6 +31,7 @@ void tell_story(Run& run) {
     const Prompts prompts = next_prompts(run);
     Completions completions = roll_out(run, prompts);
     std::vector<ScoredCompletion> episodes = score(run, prompts, std::move(completions));
+    refill(run, prompts, episodes);
     update_policy(run, episodes);
 
     if (run.resume_point_due()) run.save_resume_point();

@@ -42,6 +42,7 @@ engine::PpoOptions ppo_options_of(const config::JobConfig& config) {
   options.missing_eos = engine::missing_eos_from_string(ppo.missing_eos);
   options.eos_penalty = ppo.eos_penalty;
   options.loss_normalisation = engine::loss_normalisation_from_string(ppo.loss_normalisation);
+  options.drop_equal_groups = config.rollout.dynamic_sampling != "off";
   options.importance_cap = ppo.importance_cap;
   options.temperature = config.rollout.temperature;
   options.max_new_tokens = config.rollout.max_new_tokens;

@@ -122,6 +122,8 @@ TEST_F(JobConfigFile, ChecksKeysAgainstEachOther) {
               AllOf(StartsWith(":9: "), HasSubstr("multiplies kl_coef, which is 0")));
   EXPECT_THAT(error_of(required + "[ppo]\nadvantage_estimator = \"grpo\"\nvalue_model = \"separate\"\n"),
               AllOf(StartsWith(":9: "), HasSubstr("trains no critic")));
+  EXPECT_THAT(error_of(required + "[rollout]\ndynamic_sampling = \"drop\"\n"),
+              AllOf(StartsWith(":8: "), HasSubstr("learns from equal scores too")));
   EXPECT_THAT(error_of(required + "[ppo]\nimportance_cap = 0.5\n"), HasSubstr("below 1"));
   EXPECT_THAT(error_of(required + "[resources]\ncores = 2\nranks = 3\n"),
               AllOf(StartsWith(":9: "), HasSubstr("more than cores = 2")));

@@ -59,6 +59,7 @@ learning_rate = 1e-3
 prompts_per_iteration = 16
 samples_per_prompt = 4
 max_new_tokens = 6
+ROLLOUT
 [validation]
 metric = "METRIC"
 patience = PATIENCE
@@ -67,6 +68,7 @@ on_plateau = "halve_learning_rate"
 resume_every_s = 0.001
 [resources]
 ranks = RANKS
+SECTIONS
 [resolved]
 job_id = 17
 model_path = "MODEL"
@@ -87,6 +89,8 @@ struct JobOptions {
   std::string metric = "score_mean";
   std::string patience = "0";
   int ranks = 1;
+  std::string rollout;   // further keys of [rollout]
+  std::string sections;  // further sections
 };
 
 // The processes that train the job, the first rank first.
@@ -138,6 +142,8 @@ class Train : public ::testing::Test {
     set("METRIC", options.metric);
     set("TRUSTED", plugins::available_isolation().namespaces ? "false" : "true");
     set("PATIENCE", options.patience);
+    set("ROLLOUT", options.rollout);
+    set("SECTIONS", options.sections);
     set("MODEL", (*shared_ / "model").string());
     set("SCORER", (job / "scorer.py").string());
     set("RANKS", std::to_string(options.ranks));
@@ -229,6 +235,38 @@ TEST_F(Train, KilledAtAnyPointItEndsBitForBitLikeAnUnbrokenRun) {
   }
   ASSERT_EQ(run(broken).exit_code, 0);
   for (const char* file : {"model/model.safetensors", "rollouts.jsonl", "validation.jsonl", "summary.json"})
+    EXPECT_EQ(sha256_file(unbroken / file), sha256_file(broken / file)) << file;
+}
+
+// Words of the first half of the alphabet score the same whatever is said of them; the others by length.
+constexpr const char* kHalfEqualScorer = R"(
+def score(episodes):
+    return [0.5 if e["record"]["input"][0] < "n" else len(e["completion"]) / 100 for e in episodes]
+)";
+
+TEST_F(Train, RefillsGroupsOfEqualScoresAndStillResumesBitForBit) {
+  const JobOptions options = {.scorer = kHalfEqualScorer,
+                              .rollout = "dynamic_sampling = \"refill\"\nmax_sampling_rounds = 2",
+                              .sections = "[ppo]\nadvantage_estimator = \"grpo\""};
+  const fs::path unbroken = make_job("unbroken", options);
+  const fs::path broken = make_job("broken", options);
+  ASSERT_EQ(run(unbroken).finished["outcome"], "succeeded");
+  for_each_json_line(unbroken / "metrics.jsonl", [&](Json&& line, size_t) {
+    if (!line.contains("rollout/prompts")) return;
+    const double prompts = line["rollout/prompts"], equal = line["objective/equal_score_groups"];
+    EXPECT_GT(equal, 0);
+    EXPECT_GT(prompts, 16) << "equal groups are replaced";
+    EXPECT_LE(prompts, 32) << "in one further round";
+    EXPECT_EQ(line["objective/episodes_left_out"], 4 * equal);
+  });
+
+  Subprocess worker = start(broken);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(daemon_.read_until("resume_point"));
+  worker.signal(SIGKILL);
+  worker.wait(kPatience_ms);
+  daemon_.close();
+  ASSERT_EQ(run(broken).exit_code, 0);
+  for (const char* file : {"model/model.safetensors", "rollouts.jsonl", "summary.json"})
     EXPECT_EQ(sha256_file(unbroken / file), sha256_file(broken / file)) << file;
 }
 
@@ -354,6 +392,36 @@ def score(episodes):
   EXPECT_EQ(episodes, 4u * 48);
 
   EXPECT_EQ(run(make_job("fail", {.scorer = scorer})).finished["outcome"], "failed");
+}
+
+TEST_F(Train, AGroupOfWhichOneEpisodeIsLeftIsDroppedAndAnIterationOfThemFailsTheJob) {
+  // Of each prompt's four samples only the first so many are scored; validation prompts have one.
+  const auto scorer = [](int kept) {
+    return "def score(episodes):\n"
+           "    if len(episodes) == 40:\n"
+           "        return [0.5 for e in episodes]\n"
+           "    return [i % 4 / 4 if i % 4 < (" +
+           std::to_string(kept) + " if i < 32 else 4) else float('nan') for i in range(len(episodes))]\n";
+  };
+  const std::string sections = "[ppo]\nadvantage_estimator = \"rloo\"";
+  const fs::path job = make_job("some", {.scorer = scorer(1), .on_error = "skip", .sections = sections});
+  EXPECT_EQ(run(job).finished["outcome"], "succeeded");
+  for_each_json_line(job / "metrics.jsonl", [&](Json&& line, size_t) {
+    if (!line.contains("rollout/episodes")) return;
+    EXPECT_EQ(line["rollout/episodes"], 40) << "8 groups of one and 8 of four";
+    EXPECT_EQ(line["objective/episodes_left_out"], 8);
+  });
+
+  const std::string none =
+      "def score(episodes):\n"
+      "    if len(episodes) == 40:\n"
+      "        return [0.5 for e in episodes]\n"
+      "    return [0.5 if i % 4 == 0 else float('nan') for i in range(len(episodes))]\n";
+  const End end = run(make_job("none", {.scorer = none, .on_error = "skip", .sections = sections}));
+  EXPECT_EQ(end.finished["outcome"], "failed");
+  EXPECT_NE(end.finished["error"]["message"].get<std::string>().find("two or more of a prompt"),
+            std::string::npos)
+      << end.finished.dump();
 }
 
 TEST_F(Train, AnUnknownMetricNamesTheKnownOnes) {

@@ -116,6 +116,8 @@ void check_options(const PpoOptions& options) {
   require(finite_at_least(options.adaptive_kl_target, 0), "adaptive_kl_target", "must be at least 0");
   require(finite_at_least(options.adaptive_kl_horizon, 1), "adaptive_kl_horizon", "must be at least 1");
   require(finite_at_least(options.target_kl, 0), "target_kl", "must be at least 0");
+  require(!options.drop_equal_groups || needs_groups(options.advantage_estimator), "drop_equal_groups",
+          "needs an advantage_estimator that compares the completions of a prompt");
   require(options.importance_cap == 0 || finite_at_least(options.importance_cap, 1), "importance_cap",
           "must be 0 (off) or at least 1");
   require(std::isfinite(options.eos_penalty), "eos_penalty", "must be finite");

@@ -51,6 +51,7 @@ struct PpoOptions {
   MissingEos missing_eos = MissingEos::score;
   double eos_penalty = 1.0;  // taken from the score of a cut episode under MissingEos::penalty
   LossNormalisation loss_normalisation = LossNormalisation::automatic;
+  bool drop_equal_groups = false;  // leaves out the groups whose scores are all equal
   double importance_cap = 0;  // of the weights for what sampler and trainer disagree on; 0: off, 2 as usual
 
   double temperature = 1.0;      // of the rollouts; divides the logits of all four log-probs

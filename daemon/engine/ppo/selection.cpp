@@ -16,6 +16,7 @@ struct Group {
   float lowest = std::numeric_limits<float>::max(), highest = std::numeric_limits<float>::lowest();
 
   bool is_equal() const { return size >= 2 && lowest == highest; }
+  bool is_uneven() const { return size >= 2 && lowest < highest; }
 };
 
 at::Tensor paid(std::span<const Episode> episodes, const PpoOptions& options) {
@@ -48,10 +49,14 @@ Selection select_episodes(std::span<const Episode> episodes, const PpoOptions& o
     selection.standing.push_back(masked ? Standing::masked : Standing::counts);
   }
   selection.num_equal_groups = std::ranges::count_if(groups, &Group::is_equal);
+  selection.num_uneven_groups = std::ranges::count_if(groups, &Group::is_uneven);
   if (!needs_groups(options.advantage_estimator)) return selection;
+  const bool drops_equal = options.drop_equal_groups && selection.num_uneven_groups > 0;
   for (size_t i = 0; i < episodes.size(); ++i) {
-    if (selection.standing[i] == Standing::counts && groups[selection.groups[i]].size < 2)
-      selection.standing[i] = Standing::alone;
+    if (selection.standing[i] == Standing::masked) continue;
+    const Group& group = groups[selection.groups[i]];
+    if (group.size < 2) selection.standing[i] = Standing::alone;
+    if (group.is_equal() && drops_equal) selection.standing[i] = Standing::equal;
   }
   return selection;
 }

@@ -11,6 +11,7 @@
 #include "engine/ppo/frozen_iteration.h"
 #include "engine/ppo/minibatch.h"
 #include "engine/ppo/permutation.h"
+#include "engine/ppo/selection.h"
 
 namespace rft::engine {
 namespace {
@@ -195,6 +196,10 @@ void PpoTrainer::freeze_reference() {
   if (!state_->critic || !state_->critic->trunk) return;
   copy_into(state_->critic->trunk->parameters(), tensors_of(state_->policy->parameters()));
   state_->critic->trunk->weights_changed();
+}
+
+int64_t PpoTrainer::num_uneven_groups(std::span<const Episode> episodes) const {
+  return select_episodes(episodes, state_->options).num_uneven_groups;
 }
 
 void PpoTrainer::scale_learning_rate(double factor) { state_->learning_rate_scale *= factor; }

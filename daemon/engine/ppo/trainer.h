@@ -55,6 +55,9 @@ class PpoTrainer {
   // from (a group estimator drops groups of fewer than two).
   UpdateReport update(std::span<const Episode> episodes, int64_t iteration, ProgressSink& progress);
 
+  // How many groups of these episodes have scores that differ: what a group estimator learns from.
+  int64_t num_uneven_groups(std::span<const Episode> episodes) const;
+
   // Multiplies the learning rate from now on, on top of the schedule; saved with the state.
   void scale_learning_rate(double factor);
 

@@ -55,5 +55,19 @@ TEST(Selection, EqualGroupsAreCountedByWhatIsPaid) {
   EXPECT_EQ(punished.scores[1].item<float>(), 0) << "1 less eos_penalty";
 }
 
+TEST(Selection, EqualGroupsAreLeftOutWhereAskedUnlessThereIsNothingElse) {
+  std::vector<Episode> episodes{episode(1, 1), episode(1, 1), episode(2, 0.3), episode(2, 0.4),
+                                episode(3, 1)};
+  PpoOptions options = options_of(AdvantageEstimator::grpo);
+  EXPECT_EQ(select_episodes(episodes, options).standing, (Standings{counts, counts, counts, counts, alone}));
+  options.drop_equal_groups = true;
+  const Selection selection = select_episodes(episodes, options);
+  EXPECT_EQ(selection.standing, (Standings{equal, equal, counts, counts, alone}));
+  EXPECT_EQ(selection.num_equal_groups, 1);
+  EXPECT_EQ(selection.num_uneven_groups, 1);
+  episodes[3].score = 0.3;
+  EXPECT_EQ(select_episodes(episodes, options).standing, (Standings{counts, counts, counts, counts, alone}));
+}
+
 }  // namespace
 }  // namespace rft::engine
