@@ -10,6 +10,7 @@ namespace rft::cli {
 namespace {
 
 constexpr size_t kLogLines = 3;
+constexpr size_t kWarningLines = 3;
 constexpr size_t kChartHeight = 5;
 constexpr int kBarWidth = 30;
 
@@ -87,6 +88,11 @@ std::vector<std::string> WatchView::update(const JobUpdate& update) {
   } else if (update.topic == "log") {
     const std::string level = text_of(event, "level");
     const std::string line = (level == "info" ? "" : level + ": ") + one_line(text_of(event, "message"));
+    if (level == "warning") {
+      if (!job_["warnings"].is_array()) job_["warnings"] = Json::array();
+      job_["warnings"].push_back(text_of(event, "message"));
+      return {line};
+    }
     log_.push_back(line);
     if (log_.size() > kLogLines) log_.pop_front();
     if (level != "info") return {line};
@@ -154,6 +160,19 @@ std::vector<std::string> WatchView::score_lines() const {
   return lines;
 }
 
+// The last few, which stay in the picture while the log goes by.
+std::vector<std::string> WatchView::warning_lines() const {
+  std::vector<std::string> lines;
+  const Json warnings = job_.is_object() ? job_.value("warnings", Json()) : Json();
+  if (!warnings.is_array()) return lines;
+  for (size_t i = warnings.size() - std::min(warnings.size(), kWarningLines); i < warnings.size(); ++i) {
+    if (!warnings[i].is_string()) continue;
+    const std::string line = "warning: " + one_line(warnings[i].get<std::string>());
+    lines.push_back(paint(style_, Colour::yellow, cut(line, static_cast<size_t>(style_.width) - 1)));
+  }
+  return lines;
+}
+
 std::vector<std::string> WatchView::picture() const {
   std::vector<std::string> lines = {headline(style_, job_)};
   if (lost_)
@@ -161,6 +180,7 @@ std::vector<std::string> WatchView::picture() const {
   for (const std::string& line : {iteration_line(), progress_line()})
     if (!line.empty()) lines.push_back(line);
   std::ranges::move(score_lines(), std::back_inserter(lines));
+  std::ranges::move(warning_lines(), std::back_inserter(lines));
   for (const std::string& line : log_)
     lines.push_back(paint(style_, Colour::dim, cut(line, static_cast<size_t>(style_.width) - 1)));
   return lines;

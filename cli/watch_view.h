@@ -34,6 +34,7 @@ class WatchView {
   std::string progress_line() const;
   std::string iteration_line() const;
   std::vector<std::string> score_lines() const;
+  std::vector<std::string> warning_lines() const;
 
   Style style_;
   Json job_ = Json::object();

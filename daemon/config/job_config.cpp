@@ -19,8 +19,8 @@ Range one_of(std::vector<std::string_view> choices) { return {.choices = std::mo
 
 // The one table of a job's keys: what reads job.toml, writes plan.toml and makes docs/job.md.
 std::vector<Key> job_keys(JobConfig& job) {
-  auto& [name, model, data, scorer, warmup, training, ppo, rollout, validation, checkpoint, resources, retry,
-         resolved, lines] = job;
+  auto& [name, model, data, scorer, warmup, training, ppo, rollout, validation, watch, checkpoint, resources,
+         retry, resolved, lines] = job;
   return {
       {"", "name", &name, {}, "what the job is called; empty: the folder's name"},
 
@@ -193,6 +193,23 @@ std::vector<Key> job_keys(JobConfig& job) {
        "sample among the k likeliest tokens; 0: among all. Only with a temperature"},
       {"validation", "top_p", &validation.top_p, above_up_to(0, 1),
        "sample among the likeliest tokens that hold this much probability. Only with a temperature"},
+
+      {"watch", "action", &watch.action, one_of({"warn", "pause"}),
+       "what a watch does: a warning in `rftctl watch` and `why` alone, or a pause too, with a resume point "
+       "and "
+       "the reason"},
+      {"watch", "score_gap", &watch.score_gap, at_least(0),
+       "tells when the mean score of an epoch's rollouts is more than this above the validation's; 0: never"},
+      {"watch", "length_growth", &watch.length_growth, at_least(0),
+       "tells when completions are this many times as long as in the first iteration; 0: never"},
+      {"watch", "entropy_drop", &watch.entropy_drop, between(0, 1),
+       "tells when the entropy is less than this share of the first iteration's; 0: never"},
+      {"watch", "kl_acceleration", &watch.kl_acceleration, at_least(0),
+       "tells when the KL to the reference rises this many times as fast as before: over 4 iterations "
+       "against "
+       "the 4 before them, and at least by 0.01 nats per token; 0: never"},
+      {"watch", "identical_share", &watch.identical_share, between(0, 1),
+       "tells when more than this share of an iteration's completions are the same text; 0: never"},
 
       {"checkpoint", "keep", &checkpoint.keep, at_least(1), "checkpoints kept, the best by validation"},
       {"checkpoint", "resume_every_s", &checkpoint.resume_every_s, above(0),

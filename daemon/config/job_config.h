@@ -102,6 +102,16 @@ struct ValidationConfig {
   double top_p = 1.0;
 };
 
+// What may go wrong while the score rises. Each threshold: 0 for none.
+struct WatchConfig {
+  std::string action = "warn";    // warn | pause
+  double score_gap = 0.1;         // of the training score above the validation's
+  double length_growth = 3;       // of the completions, as a multiple of the first iteration's
+  double entropy_drop = 0.05;     // to this share of the first iteration's
+  double kl_acceleration = 3;     // of the KL's rise, as a multiple of the rise before
+  double identical_share = 0.95;  // of an iteration's completions
+};
+
 struct CheckpointConfig {
   int64_t keep = 3;
   double resume_every_s = 300;
@@ -137,6 +147,7 @@ struct JobConfig {
   PpoConfig ppo;
   RolloutConfig rollout;
   ValidationConfig validation;
+  WatchConfig watch;
   CheckpointConfig checkpoint;
   ResourcesConfig resources;
   RetryConfig retry;

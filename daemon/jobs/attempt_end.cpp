@@ -19,6 +19,8 @@ AttemptEnd from_last_words(const protocol::WorkerFinished& words, bool stop_aske
     case protocol::WorkerOutcome::stopped:
       if (stop_asked) return {Kind::stopped};
       return {Kind::transient, "its worker was told to stop from outside the daemon", ErrorCode::unavailable};
+    case protocol::WorkerOutcome::paused:
+      return {Kind::paused, words.pause_reason};
     case protocol::WorkerOutcome::failed:
       break;
   }

@@ -17,6 +17,7 @@ struct AttemptEnd {
   enum class Kind {
     succeeded,
     stopped,     // as asked, a resume point written or the last one kept
+    paused,      // by itself, a resume point written: its owner should look
     failed,      // another attempt would end the same way
     transient,   // another attempt may do better
     superseded,  // another attempt of the job was still alive

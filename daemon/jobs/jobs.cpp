@@ -184,8 +184,8 @@ Why Jobs::why(const std::string& job) const {
     if (live->second->resume_iteration > 0)
       why.details.push_back(
           fmt::format("its last resume point is after iteration {}", live->second->resume_iteration));
-    for (const auto& warning : live->second->warnings) why.details.push_back("warning: " + warning);
   }
+  for (const auto& warning : view.warnings) why.details.push_back("warning: " + warning);
   for (const auto& entry : part.ledger.store().history(id))
     why.details.push_back(fmt::format("{} {}{}{}", time_text(entry.at), to_string(entry.state),
                                       entry.reason.empty() ? "" : ": ", entry.reason));

@@ -49,6 +49,7 @@ struct JobView {
   Json validation;  // {"base/validation": {...}, "best": {...}}: its last validation message per stage and
                     // split
   Json result;      // of a succeeded job, as its worker told; else null
+  std::vector<std::string> warnings;  // "score_gap: …": a running job's last few, all of a succeeded one
 };
 
 // The members by their names; empty times and null values are left out.

@@ -18,6 +18,16 @@ void set_status(Job& job, const Status& status) {
   job.finished_at = is_finished(state) ? now : SystemTime{};
 }
 
+// A finished job's warnings are in what its worker told last.
+std::vector<std::string> warnings_in(const Json& result) {
+  std::vector<std::string> warnings;
+  if (!result.is_object() || !result.value("warnings", Json()).is_array()) return warnings;
+  for (const Json& warning : result.at("warnings"))
+    if (warning.is_object())
+      warnings.push_back(warning.value("name", "") + ": " + warning.value("message", ""));
+  return warnings;
+}
+
 }  // namespace
 
 Ledger::Ledger(boost::asio::io_context& io, Home home)
@@ -165,9 +175,11 @@ JobView Ledger::view(const Job& job, const LiveJob* live) const {
   if (const auto* retrying = std::get_if<Retrying>(&job.status))
     view.next_attempt_at = time_text(retrying->not_before);
   if (const auto* succeeded = std::get_if<Succeeded>(&job.status)) view.result = succeeded->result;
+  view.warnings = warnings_in(view.result);
   if (live != nullptr) {
     view.progress = live->progress;
     view.metrics = live->metrics;
+    view.warnings = live->warnings;
   }
   return view;
 }
@@ -198,6 +210,7 @@ Json to_json(const JobView& view) {
   value("metrics", view.metrics);
   value("validation", view.validation);
   value("result", view.result);
+  if (!view.warnings.empty()) json["warnings"] = view.warnings;
   return json;
 }
 

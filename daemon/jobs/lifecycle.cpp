@@ -385,9 +385,10 @@ void Lifecycle::message(int64_t id, const Json& report) {
     if (event.value("best", false)) validation["best"] = event;
     ledger_.try_save(id);
   } else if (type == "warning") {
-    live->warnings.push_back(event.value("message", ""));
+    live->warnings.push_back(event.value("name", "") + ": " + event.value("message", ""));
     if (live->warnings.size() > kMaxWarnings) live->warnings.erase(live->warnings.begin());
     event["level"] = "warning";
+    event["message"] = live->warnings.back();
     return ledger_.publish(id, "log", event);
   } else if (type == "resume_point") {
     live->resume_iteration = event.value("iteration", int64_t{0});
@@ -410,6 +411,8 @@ void Lifecycle::attempt_ended(int64_t id, const AttemptEnd& end) {
     wait_for_survivor(id);
   } else if (end.kind == Kind::succeeded) {
     ledger_.record(id, Succeeded{end.result});
+  } else if (end.kind == Kind::paused && request != Request::cancel) {
+    ledger_.record(id, Paused{end.reason + "; resume it to go on"});
   } else if (end.kind == Kind::stopped || request == Request::cancel) {
     attempt_stopped(id, request);
   } else {

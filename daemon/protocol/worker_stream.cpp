@@ -6,9 +6,10 @@
 namespace rft::protocol {
 namespace {
 
-constexpr std::array<std::pair<WorkerOutcome, std::string_view>, 3> kOutcomes = {{
+constexpr std::array<std::pair<WorkerOutcome, std::string_view>, 4> kOutcomes = {{
     {WorkerOutcome::succeeded, "succeeded"},
     {WorkerOutcome::stopped, "stopped"},
+    {WorkerOutcome::paused, "paused"},
     {WorkerOutcome::failed, "failed"},
 }};
 
@@ -42,6 +43,7 @@ Json to_json(const WorkerFinished& finished) {
     message["error"] = {{"code", to_string(finished.error_code)},
                         {"message", finished.error_message},
                         {"transient", finished.transient}};
+  if (finished.outcome == WorkerOutcome::paused) message["reason"] = finished.pause_reason;
   message["result"] = finished.result;
   return message;
 }
@@ -72,6 +74,7 @@ WorkerFinished finished_from_json(const Json& message) {
       finished.error_message = error.at("message");
       finished.transient = error.at("transient");
     }
+    if (finished.outcome == WorkerOutcome::paused) finished.pause_reason = message.at("reason");
     finished.result = message.value("result", Json::object());
     return finished;
   });

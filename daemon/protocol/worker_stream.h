@@ -29,7 +29,7 @@ struct WorkerHello {
   int64_t pid = 0;
 };
 
-enum class WorkerOutcome { succeeded, stopped, failed };
+enum class WorkerOutcome { succeeded, stopped, paused, failed };
 
 struct WorkerFinished {
   WorkerOutcome outcome = WorkerOutcome::failed;
@@ -37,6 +37,7 @@ struct WorkerFinished {
   std::string error_message;
   bool transient = false;  // worth another attempt
   Json result = Json::object();
+  std::string pause_reason;  // only where it paused by itself: why its owner should look
 };
 
 Json to_json(const WorkerHello& hello);

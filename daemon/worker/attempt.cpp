@@ -67,7 +67,7 @@ WorkerFinished run_to_end(const AttemptOptions& options, const JobFolder& folder
     engine::reuse_freed_memory();
     Run run(folder, {.host_program = plugins::host_program_beside_executable(), .device = options.device},
             reporter, ranks);
-    return {.outcome = WorkerOutcome::succeeded, .result = run_pipeline(run)};
+    return run_pipeline(run);
   } catch (const engine::Interrupted&) {
     reporter.log("info", "stopped; a resume point is written");
     return {.outcome = WorkerOutcome::stopped};

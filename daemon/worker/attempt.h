@@ -19,7 +19,7 @@ struct AttemptOptions {
 };
 
 // Exit codes of `rft-worker train`.
-constexpr int kExitDone = 0;           // succeeded, or stopped with a resume point written
+constexpr int kExitDone = 0;           // succeeded, or stopped or paused with a resume point written
 constexpr int kExitFailed = 1;         // the `finished` message or stderr says why
 constexpr int kExitOtherAttempt = 75;  // another attempt of this job is alive
 

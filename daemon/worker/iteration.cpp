@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -57,6 +58,26 @@ Prompts spare_prompts(const Run& run, const Prompts& used) {
   return spare;
 }
 
+// The share of the commonest completion.
+double identical_share(const std::vector<ScoredCompletion>& episodes) {
+  std::map<std::vector<int64_t>, size_t> counts;
+  size_t most = 0;
+  for (const ScoredCompletion& episode : episodes) most = std::max(most, ++counts[episode.completion.ids]);
+  return static_cast<double>(most) / static_cast<double>(episodes.size());
+}
+
+// A job's owner finds the warnings in its status, its log and its summary.
+void act_on(Run& run, const std::vector<WatchWarning>& warnings) {
+  for (const WatchWarning& warning : warnings) {
+    run.reporter.warn(warning.name, warning.message);
+    run.state.results["warnings"].push_back(
+        {{"iteration", run.state.iteration}, {"name", warning.name}, {"message", warning.message}});
+    if (run.config.watch.action == "pause" && run.pause_reason.empty())
+      run.pause_reason = fmt::format("paused by [watch] {} after iteration {}: {}", warning.name,
+                                     run.state.iteration, warning.message);
+  }
+}
+
 std::map<std::string, double> rollout_metrics(const std::vector<ScoredCompletion>& episodes) {
   const auto count = static_cast<double>(episodes.size());
   double sum = 0, squares = 0, length = 0, cut = 0;
@@ -75,6 +96,7 @@ std::map<std::string, double> rollout_metrics(const std::vector<ScoredCompletion
   metrics["rollout/score_std"] = std::sqrt(std::max(0.0, squares / count - (sum / count) * (sum / count)));
   metrics["rollout/completion_length"] = length / count;
   metrics["rollout/cut_share"] = cut / count;
+  metrics["rollout/identical_share"] = identical_share(episodes);
   metrics["rollout/episodes"] = count;
   metrics["rollout/prompts"] = static_cast<double>(prompts.size());
   return metrics;
@@ -182,6 +204,7 @@ void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
                                metrics["objective/kl_to_reference"], metrics["rollout/completion_length"],
                                run.times.rollout_s + run.times.score_s + update_s));
   run.times = {};
+  act_on(run, watch_iteration(run.config.watch, metrics, run.state.watch));
 }
 
 bool epoch_ended(const Run& run) {
@@ -198,6 +221,7 @@ void validate_epoch(Run& run) {
   state.epochs_without_gain = gained ? 0 : state.epochs_without_gain + 1;
   if (gained) state.results["validation"]["best"] = evaluation.values;
   report_evaluation(run, "validation", "epoch", state.iteration, evaluation, gained);
+  act_on(run, watch_epoch(run.config.watch, evaluation.values.at("score_mean"), state.watch));
 
   const config::ValidationConfig& validation = run.config.validation;
   if (!gained && validation.on_plateau == "halve_learning_rate") {

@@ -27,6 +27,7 @@ void tell_story(Run& run) {
       prune_checkpoints(run);
     }
     if (finished(run)) break;
+    if (!run.pause_reason.empty()) return;  // a watch wants its owner to look
 
     const Prompts prompts = next_prompts(run);
     Completions completions = roll_out(run, prompts);
@@ -44,7 +45,7 @@ void tell_story(Run& run) {
 
 }  // namespace
 
-Json run_pipeline(Run& run) {
+protocol::WorkerFinished run_pipeline(Run& run) {
   try {
     tell_story(run);
   } catch (const engine::Interrupted&) {
@@ -52,8 +53,13 @@ Json run_pipeline(Run& run) {
     run.save_resume_point();
     throw;
   }
+  if (!run.pause_reason.empty() && !finished(run)) {
+    run.save_resume_point();
+    run.reporter.log("info", run.pause_reason);
+    return {.outcome = protocol::WorkerOutcome::paused, .pause_reason = run.pause_reason};
+  }
   write_summary(run);
-  return summary_of(run);
+  return {.outcome = protocol::WorkerOutcome::succeeded, .result = summary_of(run)};
 }
 
 }  // namespace rft::worker

@@ -76,7 +76,7 @@ void Reporter::set_position(const RunPosition& position) {
   position_ = position;
 }
 
-void Reporter::log(const std::string& level, const std::string& message) {
+void Reporter::write_log(const std::string& level, const std::string& message) {
   if (!files_) return;
   const std::string line = utc_now() +
                            (level == "info"      ? " "
@@ -85,11 +85,15 @@ void Reporter::log(const std::string& level, const std::string& message) {
                            message;
   files_->log.append_line(line);
   if (!link_) std::cerr << line << std::endl;
+}
+
+void Reporter::log(const std::string& level, const std::string& message) {
+  write_log(level, message);
   send({{"type", "log"}, {"level", level}, {"message", message}});
 }
 
 void Reporter::warn(const std::string& name, const std::string& message) {
-  log("warning", name + ": " + message);
+  write_log("warning", name + ": " + message);  // its subscribers are told once, by the warning itself
   send({{"type", "warning"}, {"name", name}, {"message", message}});
 }
 

@@ -72,6 +72,8 @@ class Reporter : public engine::ProgressSink {
     AppendFile log, metrics, rollouts, validation;
   };
 
+  void write_log(const std::string& level, const std::string& message);
+
   DaemonLink* link_;
   const std::atomic<bool>& stop_requested_;
   const engine::Ranks& ranks_;

@@ -80,6 +80,7 @@ class Run {
   Scoring scoring;
   RunState state;
   IterationTimes times;
+  std::string pause_reason;  // set where a watch asks for the owner; empty: none does
 
  private:
   void restore();

@@ -43,6 +43,7 @@ Json to_json(const RunState& state) {
           {"epochs_without_gain", state.epochs_without_gain},
           {"checkpoints", checkpoints},
           {"results", state.results},
+          {"watch", to_json(state.watch)},
           {"lengths",
            {{"metrics", state.lengths.metrics},
             {"rollouts", state.lengths.rollouts},
@@ -63,6 +64,8 @@ RunState run_state_from_json(const Json& json) {
     for (const Json& entry : json.at("checkpoints"))
       state.checkpoints.push_back({entry.at("iteration"), entry.at("value")});
     state.results = json.at("results");
+    // States from before there were watches do not have it.
+    if (json.contains("watch")) state.watch = watch_state_from_json(json.at("watch"));
     const Json& lengths = json.at("lengths");
     state.lengths = {lengths.at("metrics"), lengths.at("rollouts"), lengths.at("validation")};
     return state;

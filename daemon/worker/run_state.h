@@ -15,6 +15,7 @@
 
 #include "base/json.h"
 #include "worker/reporter.h"
+#include "worker/watch.h"
 
 namespace rft::worker {
 
@@ -33,6 +34,7 @@ struct RunState {
   std::vector<CheckpointEntry> checkpoints;  // those kept, best first
   // Figures found so far: results["validation"]["base" | "warmup" | "best"], results["test"]["base" | …].
   Json results = Json::object();
+  WatchState watch;
   FileLengths lengths;
 
   const CheckpointEntry& best() const { return checkpoints.front(); }  // once PPO has begun

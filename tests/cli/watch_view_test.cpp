@@ -43,6 +43,17 @@ TEST(WatchView, WritesALineForEachThingThatHappens) {
               ElementsAre("warning: bad\\nnews"));
 }
 
+TEST(WatchView, WarningsStayInThePictureWhileTheLogGoesBy) {
+  WatchView view(kPlain);
+  Json job = job_in("running");
+  job["warnings"] = {"score_gap: too large"};
+  view.update({Kind::snapshot, "", job});
+  view.update(event("log", {{"level", "warning"}, {"message", "length_growth: completions grow"}}));
+  for (int i = 0; i < 10; ++i) view.update(event("log", {{"level", "info"}, {"message", "going on"}}));
+  EXPECT_THAT(view.picture(), Contains("warning: score_gap: too large"));
+  EXPECT_THAT(view.picture(), Contains("warning: length_growth: completions grow"));
+}
+
 TEST(WatchView, SaysOnceThatTheDaemonHasGoneAndThatItIsBack) {
   WatchView view(kPlain);
   view.update({Kind::snapshot, "", job_in("running")});

@@ -249,6 +249,17 @@ TEST_F(Home, PausesAndResumes) {
   EXPECT_EQ(jobs_->get(id).attempt, 2);
 }
 
+TEST_F(Home, AJobThatPausesByItselfWaitsForItsOwnerWithTheReason) {
+  const std::string id = drop_job("fraud", "pause\nwarned\n");
+  ASSERT_TRUE(run_until_state(id, State::paused));
+  EXPECT_EQ(jobs_->get(id).reason, "paused by [watch] length; resume it to go on");
+  EXPECT_EQ(jobs_->get(id).warnings, std::vector<std::string>{"length: completions grow"});
+  EXPECT_THAT(jobs_->why(id).details, Contains("warning: length: completions grow"));
+  answer_to([&](Jobs::Done done) { jobs_->resume(id, "", done); });
+  ASSERT_TRUE(run_until_state(id, State::succeeded));
+  EXPECT_THAT(jobs_->why(id).details, Contains("warning: length: completions grew"));
+}
+
 TEST_F(Home, CancelsARunningJobAndTakesItUpAgain) {
   const std::string id = drop_job("fraud", "run\nfinish\n");
   ASSERT_TRUE(run_until_state(id, State::running));

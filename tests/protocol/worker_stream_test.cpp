@@ -22,6 +22,13 @@ TEST(WorkerStream, FinishedCarriesWhyItFailed) {
   EXPECT_TRUE(read.transient);
 }
 
+TEST(WorkerStream, FinishedCarriesWhyItPaused) {
+  const WorkerFinished read = finished_from_json(
+      to_json(WorkerFinished{.outcome = WorkerOutcome::paused, .pause_reason = "completions grow"}));
+  EXPECT_EQ(read.outcome, WorkerOutcome::paused);
+  EXPECT_EQ(read.pause_reason, "completions grow");
+}
+
 TEST(WorkerStream, RefusesOtherTypesVersionsAndShapes) {
   Json hello = to_json(WorkerHello{});
   EXPECT_THROW(finished_from_json(hello), Error);

@@ -3,10 +3,12 @@
 // attempt; the last line holds for all further ones.
 //
 //   finish      reports something of each kind, then succeeds
+//   warned      the same, and tells of a warning at its end
 //   nap         like finish, after a while
 //   run         reports, then waits to be told; ends as a worker does: stopped, with a resume point
 //   linger      like run, but takes a second to end once told, or once its daemon is gone
 //   deaf        like run, but does not listen
+//   pause       pauses by itself
 //   fail        fails for good            transient   fails for a cause that may pass
 //   abort       dies of SIGABRT           kill        dies of SIGKILL
 //   mute        never connects            quit        exits with 3 before it connects
@@ -135,8 +137,14 @@ int main(int argc, char** argv) {
   report(link);
   using protocol::WorkerOutcome;
   if (word == "nap") std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  if (word == "finish" || word == "nap")
-    return finish(link, arguments, {.outcome = WorkerOutcome::succeeded, .result = {{"model", "model"}}});
+  Json result = {{"model", "model"}};
+  if (word == "warned")
+    result["warnings"] = Json::array({{{"name", "length"}, {"message", "completions grew"}}});
+  if (word == "finish" || word == "nap" || word == "warned")
+    return finish(link, arguments, {.outcome = WorkerOutcome::succeeded, .result = result});
+  if (word == "pause")
+    return finish(link, arguments,
+                  {.outcome = WorkerOutcome::paused, .pause_reason = "paused by [watch] length"});
   if (word == "fail" || word == "transient")
     return finish(link, arguments,
                   {.outcome = WorkerOutcome::failed,

@@ -19,6 +19,12 @@ RunState some_state() {
   state.epochs_without_gain = 1;
   state.checkpoints = {{4, 0.75}, {0, 0.5}};
   state.results["test"]["base"] = {{"score_mean", 0.25}};
+  state.watch = {.first_length = 12.5,
+                 .first_entropy = 0.75,
+                 .kl = {0, 0.125},
+                 .epoch_score = 1.5,
+                 .epoch_iterations = 2,
+                 .told = {"score_gap"}};
   state.lengths = {10, 20, 30};
   return state;
 }
@@ -35,6 +41,13 @@ TEST(RunState, SurvivesItsJson) {
   EXPECT_EQ(read.best().iteration, 4);
   EXPECT_TRUE(read.has_result("test", "base"));
   EXPECT_FALSE(read.has_result("test", "final"));
+}
+
+TEST(RunState, FromBeforeThereWereWatchesIsStillRead) {
+  Json json = to_json(some_state());
+  json.erase("watch");
+  EXPECT_EQ(run_state_from_json(json).watch.first_length, 0);
+  EXPECT_EQ(run_state_from_json(json).iteration, 7);
 }
 
 TEST(RunState, OfAnotherVersionIsRefused) {

@@ -261,13 +261,33 @@ TEST_F(Train, RefillsGroupsOfEqualScoresAndStillResumesBitForBit) {
   });
 
   Subprocess worker = start(broken);
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(daemon_.read_until("resume_point"));
+  while (daemon_.read_until("resume_point").value()["iteration"] < 1) {
+  }
   worker.signal(SIGKILL);
   worker.wait(kPatience_ms);
   daemon_.close();
   ASSERT_EQ(run(broken).exit_code, 0);
   for (const char* file : {"model/model.safetensors", "rollouts.jsonl", "summary.json"})
     EXPECT_EQ(sha256_file(unbroken / file), sha256_file(broken / file)) << file;
+}
+
+TEST_F(Train, AWatchWarnsAndPausesAndTheNextAttemptGoesOn) {
+  const fs::path job =
+      make_job("job", {.sections = "[watch]\naction = \"pause\"\nlength_growth = 0.5\nscore_gap = 0.0\n"
+                                   "entropy_drop = 0.0\nkl_acceleration = 0.0\nidentical_share = 0.0"});
+  Subprocess worker = start(job);
+  const Json warning = daemon_.read_until("warning").value();
+  EXPECT_EQ(warning["name"], "length_growth");
+  const Json finished = daemon_.read_until("finished").value();
+  EXPECT_EQ(finished["outcome"], "paused");
+  EXPECT_NE(finished["reason"].get<std::string>().find("paused by [watch] length_growth after iteration 1"),
+            std::string::npos)
+      << finished.dump();
+  EXPECT_EQ(worker.wait(kPatience_ms)->exit_code, 0);
+  daemon_.close();
+  const End end = run(job);
+  EXPECT_EQ(end.finished["outcome"], "succeeded") << "what was told once does not pause again";
+  EXPECT_EQ(end.finished["result"]["warnings"][0]["name"], "length_growth");
 }
 
 TEST_F(Train, AStopWritesAResumePointAndTheNextAttemptGoesOn) {
