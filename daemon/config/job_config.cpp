@@ -66,6 +66,12 @@ std::vector<Key> job_keys(JobConfig& job) {
        "template of the prompt over the record's keys, such as `{task}\\n{input}\\n`; empty: the adapter's "
        "own"},
       {"data", "system", &data.system, {}, "system message, for models with a chat template; empty: none"},
+      {"data", "shots", &data.shots, between(0, 100),
+       "examples that stand before each prompt: records of `train` with their `output`, chosen by the seed, "
+       "the "
+       "same for every split, never the prompt itself. Turns of user and assistant with a chat template, "
+       "else "
+       "text, an empty line after each"},
 
       {"scorer",
        "plugin",

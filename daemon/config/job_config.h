@@ -28,6 +28,7 @@ struct DataConfig {
   std::string adapter = "jsonl";  // a registered adapter, or a file of the folder
   std::string prompt;             // template over the record's keys; empty: the adapter's own
   std::string system;             // system message for models with a chat template
+  int64_t shots = 0;              // examples before each prompt
 };
 
 struct ScorerConfig {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <numeric>
 #include <random>
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -125,6 +126,21 @@ void require_outputs(const fs::path& canonical, const std::string& file) {
   });
 }
 
+// Shots are training records with an output; one more than is shown, since none is shown its own answer.
+void require_shots(const fs::path& train, const config::JobConfig& job) {
+  if (job.data.shots == 0) return;
+  std::set<std::string> prompts;
+  for_each_json_line(train, [&](Json&& record, size_t) {
+    if (record.contains("output")) prompts.insert(dump_json(record.at("prompt")));
+  });
+  if (static_cast<int64_t>(prompts.size()) <= job.data.shots)
+    reject(fmt::format("{}[data] shots = {} needs {} records of {} that have an `output` and differ in "
+                       "their prompts; the training split has {}",
+                       job.lines.where("data", "shots"), job.data.shots, job.data.shots + 1, job.data.train,
+                       prompts.size()),
+           "shots");
+}
+
 void write_data(const config::JobConfig& job, const plugins::AdapterOptions& adapter, const fs::path& input,
                 const fs::path& data) {
   fs::remove_all(data);
@@ -141,6 +157,7 @@ void write_data(const config::JobConfig& job, const plugins::AdapterOptions& ada
     files.convert("data", "train", job.data.train, train);
     files.convert("data", "validation", job.data.validation, validation);
   }
+  require_shots(train, job);
   if (!job.data.test.empty()) files.convert("data", "test", job.data.test, data / "test.jsonl");
   if (job.warmup.epochs == 0) return;
   const fs::path warmup = data / "warmup.jsonl";

@@ -21,23 +21,43 @@ struct Example {
   Json record;                      // the user's whole record
 };
 
+// An example that stands before a prompt, to show what is wanted.
+struct Shot {
+  Json prompt;  // a text, or messages
+  std::string output;
+};
+
+// The first num_shots + 1 of the file's canonical records that have an output, in an order of the seed's, no
+// two with the same prompt: one more than is shown, so that no prompt is shown its own answer. Throws
+// Error(invalid_argument) when there are fewer. None for num_shots = 0.
+std::vector<Shot> choose_shots(const std::filesystem::path& file, int64_t num_shots, uint64_t seed);
+
 // How a canonical record's prompt becomes token ids. With a chat template, a text is one user message after
-// the system message; without one, it is encoded as it stands, and messages are an error.
+// the system message, and shots are turns of user and assistant between the two; without one, the shots'
+// prompts and outputs and the text are encoded as they stand, an empty line after each shot, and messages are
+// an error.
 class PromptFormat {
  public:
   // Both must outlive the format; `chat_template` may be null.
-  PromptFormat(const text::Tokenizer& tokenizer, const text::ChatTemplate* chat_template, std::string system)
-      : tokenizer_(tokenizer), chat_template_(chat_template), system_(std::move(system)) {}
+  PromptFormat(const text::Tokenizer& tokenizer, const text::ChatTemplate* chat_template, std::string system,
+               std::vector<Shot> shots)
+      : tokenizer_(tokenizer),
+        chat_template_(chat_template),
+        system_(std::move(system)),
+        shots_(std::move(shots)) {}
 
   // Throws Error(invalid_argument) with what is wrong with the record.
   Example apply(Json&& canonical) const;
 
  private:
   std::string render(const Json& prompt) const;
+  std::string render_text(const Json& prompt) const;
+  std::vector<Shot> shots_for(const Json& prompt) const;
 
   const text::Tokenizer& tokenizer_;
   const text::ChatTemplate* chat_template_;
   std::string system_;
+  std::vector<Shot> shots_;  // of choose_shots
 };
 
 // Throws Error(invalid_argument) "FILE:LINE: …" for a record that cannot be used, a prompt of more than

@@ -68,7 +68,9 @@ RunLength run_length_of(const config::JobConfig& config, size_t num_prompts) {
 Splits load_splits(const JobFolder& folder, const config::JobConfig& config, const text::Tokenizer& tokenizer,
                    const std::optional<text::ChatTemplate>& chat_template) {
   const engine::ModelConfig model = engine::read_model_config(config.resolved.model_path).config;
-  const PromptFormat format(tokenizer, chat_template ? &*chat_template : nullptr, config.data.system);
+  const PromptFormat format(
+      tokenizer, chat_template ? &*chat_template : nullptr, config.data.system,
+      choose_shots(folder.data("train"), config.data.shots, static_cast<uint64_t>(config.training.seed)));
   const int64_t longest = model.max_positions - config.rollout.max_new_tokens;
   Splits splits;
   splits.train = load_examples(folder.data("train"), format, longest);

@@ -451,6 +451,16 @@ TEST_F(Home, RejectsASingleRecordThatShouldBeSplit) {
   EXPECT_THAT(rejection_of(folder), HasSubstr("a validation split is to be cut from it"));
 }
 
+TEST_F(Home, RejectsMoreShotsThanTheTrainingSplitHasAnswersFor) {
+  const fs::path folder = make_folder("bad");
+  std::string toml = kJobToml;
+  toml.insert(toml.find("train ="), "shots = 2\n");
+  write_text(folder / "job.toml", toml);
+  EXPECT_THAT(rejection_of(folder),
+              HasSubstr("[data] shots = 2 needs 3 records of train.jsonl that have an "
+                        "`output` and differ in their prompts; the training split has 2"));
+}
+
 TEST_F(Home, RejectsAnUnknownScorerAndAdapter) {
   fs::path folder = make_folder("bad");
   write_text(
