@@ -28,7 +28,8 @@ void check_episode(const Episode& episode, size_t index, int64_t vocab_size) {
     refuse("it has " + std::to_string(episode.rollout_log_probs.size()) + " rollout log-probs for " +
            std::to_string(episode.completion_ids.size()) + " completion tokens");
   }
-  if (!std::isfinite(episode.score)) refuse("its score is not a finite number");
+  // As the float32 that it is computed with.
+  if (!std::isfinite(static_cast<float>(episode.score))) refuse("its score is not a finite number");
   for (const std::vector<int64_t>* ids : {&episode.prompt_ids, &episode.completion_ids}) {
     for (const int64_t id : *ids) {
       if (id < 0 || id >= vocab_size) refuse("token " + std::to_string(id) + " is not in the vocabulary");

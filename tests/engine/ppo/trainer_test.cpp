@@ -358,6 +358,7 @@ TEST(FrozenIteration, RefusesMalformedEpisodes) {
   EXPECT_EQ(refused([](Episode& e) { e.completion_ids.clear(); }), "episode 1: its completion has no token");
   EXPECT_EQ(refused([](Episode& e) { e.score = std::numeric_limits<double>::quiet_NaN(); }),
             "episode 1: its score is not a finite number");
+  EXPECT_EQ(refused([](Episode& e) { e.score = 1e39; }), "episode 1: its score is not a finite number");
   EXPECT_EQ(refused([](Episode& e) { e.completion_ids[0] = 32; }),
             "episode 1: token 32 is not in the vocabulary");
   EXPECT_NE(refused([](Episode& e) { e.rollout_log_probs.pop_back(); }).find("rollout log-probs for"),
@@ -376,6 +377,37 @@ TEST(PpoTrainer, AnUpdateEndsEarlyOnceThePolicyHasMovedTooFar) {
   EXPECT_LT(report.metrics.at("policy/steps"), 16);
   EXPECT_GE(report.metrics.at("policy/steps"), 1);
   for (const NamedTensor& parameter : policy->parameters()) EXPECT_FALSE(parameter.tensor.grad().defined());
+}
+
+TEST(PpoTrainer, AGradientThatIsNotFiniteChangesNothingAndIsCounted) {
+  const auto policy = tiny_policy();
+  PpoTrainer trainer(policy, quick_options(AdvantageEstimator::dr_grpo), 1);
+  const at::Tensor before = testing::all_weights(*policy).clone();
+  std::vector<Episode> episodes = made_up_episodes(*policy, 4, 2);
+  for (Episode& episode : episodes) episode.score = episode.sample == 0 ? 1e38 : -1e38;
+  SilentProgress progress;
+  const auto metrics = trainer.update(episodes, 0, progress).metrics;
+  EXPECT_EQ(metrics.at("policy/skipped_steps"), 16);
+  EXPECT_EQ(metrics.at("policy/steps"), 0);
+  EXPECT_TRUE(testing::all_weights(*policy).equal(before));
+}
+
+TEST(PpoTrainer, AnEntropyBonusKeepsThePolicyOpen) {
+  for (const double entropy_coef : {0.0, 0.1}) {
+    const auto policy = tiny_policy();
+    PpoOptions options = quick_options(AdvantageEstimator::dr_grpo);
+    options.entropy_coef = entropy_coef;
+    PpoTrainer trainer(policy, options, 2);
+    std::vector<Episode> episodes = made_up_episodes(*policy, 4, 2);
+    for (Episode& episode : episodes) episode.score = 1;  // no other force
+    SilentProgress progress;
+    const double before = trainer.update(episodes, 0, progress).metrics.at("policy/entropy");
+    const double gain = trainer.update(episodes, 1, progress).metrics.at("policy/entropy") - before;
+    if (entropy_coef > 0)
+      EXPECT_GT(gain, 0.01);
+    else
+      EXPECT_NEAR(gain, 0, 1e-6);
+  }
 }
 
 TEST(PpoTrainer, SkipsAndCountsMinibatchesWhoseRatioExploded) {

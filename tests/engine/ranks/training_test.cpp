@@ -41,15 +41,15 @@ struct Gradient {
 Gradient minibatch_gradient(const PpoOptions& options, const std::vector<int64_t>& members, Ranks& ranks) {
   const auto policy = tiny_policy();
   const auto reference = tiny_policy(2);
-  ValueHead head = ValueHead::zeros(16, at::kCPU);
-  const ValueHead* critic = has_critic(options.advantage_estimator) ? &head : nullptr;
+  const Critic zero{ValueHead::zeros(16, at::kCPU), nullptr};
+  const Critic* critic = has_critic(options.advantage_estimator) ? &zero : nullptr;
   const std::vector<Episode> episodes = made_up_episodes(*policy, 4, 4);
   const FrozenIteration frozen = freeze_iteration(episodes, *policy, reference.get(), critic, options, ranks);
   Gradient gradient;
   gradient.report = accumulate_minibatch(*policy, critic, frozen, members, options, ranks);
   std::vector<at::Tensor> parameters, flat;
   for (const NamedTensor& parameter : policy->parameters()) parameters.push_back(parameter.tensor);
-  if (critic != nullptr) parameters.insert(parameters.end(), {head.weight, head.bias});
+  if (critic != nullptr) parameters.insert(parameters.end(), {zero.head.weight, zero.head.bias});
   ranks.sum_gradients(parameters);
   for (const at::Tensor& parameter : parameters) flat.push_back(parameter.grad().flatten());
   gradient.of_all = at::cat(flat);
