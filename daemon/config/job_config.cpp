@@ -216,6 +216,9 @@ std::vector<Key> job_keys(JobConfig& job) {
        "the 4 before them, and at least by 0.01 nats per token; 0: never"},
       {"watch", "identical_share", &watch.identical_share, between(0, 1),
        "tells when more than this share of an iteration's completions are the same text; 0: never"},
+      {"watch", "rollout_gap", &watch.rollout_gap, at_least(0),
+       "tells when the probabilities that sampler and trainer give to the sampled tokens differ by more than "
+       "this on average (below 0.005 is healthy); 0: never"},
 
       {"checkpoint", "keep", &checkpoint.keep, at_least(1), "checkpoints kept, the best by validation"},
       {"checkpoint", "resume_every_s", &checkpoint.resume_every_s, above(0),

@@ -111,6 +111,7 @@ struct WatchConfig {
   double entropy_drop = 0.05;     // to this share of the first iteration's
   double kl_acceleration = 3;     // of the KL's rise, as a multiple of the rise before
   double identical_share = 0.95;  // of an iteration's completions
+  double rollout_gap = 0.01;      // of the probabilities by sampler and trainer
 };
 
 struct CheckpointConfig {

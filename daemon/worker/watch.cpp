@@ -88,6 +88,13 @@ std::vector<WatchWarning> watch_iteration(const config::WatchConfig& config,
              fmt::format("{:.1f} % of the iteration's completions are one and the same text, whatever the "
                          "prompt (allowed {:.1f} %): see which in rollouts.jsonl",
                          100 * identical, 100 * config.identical_share));
+  const double gap = metrics.at("policy/rollout_gap");
+  watch.tell(
+      "rollout_gap", config.rollout_gap > 0 && gap > config.rollout_gap,
+      fmt::format("sampler and trainer differ by {:.4f} on average in the probability of a sampled token "
+                  "(allowed {:.4f}): the update learns from another policy than was sampled. Set dtype = "
+                  "\"float32\" in [model], or importance_cap in [ppo]",
+                  gap, config.rollout_gap));
   watch_kl(config.kl_acceleration, state, watch);
   return watch.take();
 }

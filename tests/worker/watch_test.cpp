@@ -15,11 +15,9 @@ using ::testing::IsEmpty;
 using Metrics = std::map<std::string, double>;
 
 Metrics healthy() {
-  return {{"rollout/score_mean", 0.5},
-          {"rollout/completion_length", 10},
-          {"rollout/identical_share", 0.25},
-          {"policy/entropy", 2},
-          {"objective/kl_to_reference_k3", 0.01}};
+  return {{"rollout/score_mean", 0.5},       {"rollout/completion_length", 10},
+          {"rollout/identical_share", 0.25}, {"policy/entropy", 2},
+          {"policy/rollout_gap", 0.001},     {"objective/kl_to_reference_k3", 0.01}};
 }
 
 Metrics with(const std::string& name, double value) {
@@ -66,6 +64,11 @@ TEST_F(Watches, TellOfCompletionsThatAreAllTheSame) {
   EXPECT_THAT(iteration(with("rollout/identical_share", 0.97)), warns("identical_share", "97.0 %"));
 }
 
+TEST_F(Watches, TellOfASamplerThatIsNotTheTrainer) {
+  EXPECT_THAT(iteration(with("policy/rollout_gap", 0.009)), IsEmpty());
+  EXPECT_THAT(iteration(with("policy/rollout_gap", 0.02)), warns("rollout_gap", "differ by 0.0200"));
+}
+
 TEST_F(Watches, TellOfAKlThatAccelerates) {
   // A steady rise is none; one that is more than three times as steep is.
   double kl = 0;
@@ -103,8 +106,12 @@ TEST_F(Watches, TellOnceUntilTheConditionHasPassed) {
 }
 
 TEST_F(Watches, AThresholdOfZeroWatchesNothing) {
-  config_ = {
-      .score_gap = 0, .length_growth = 0, .entropy_drop = 0, .kl_acceleration = 0, .identical_share = 0};
+  config_ = {.score_gap = 0,
+             .length_growth = 0,
+             .entropy_drop = 0,
+             .kl_acceleration = 0,
+             .identical_share = 0,
+             .rollout_gap = 0};
   iteration(healthy());
   double kl = 0;
   for (int i = 0; i < 12; ++i) {
@@ -113,6 +120,7 @@ TEST_F(Watches, AThresholdOfZeroWatchesNothing) {
     metrics["policy/entropy"] = 0;
     metrics["rollout/identical_share"] = 1;
     metrics["rollout/score_mean"] = 9;
+    metrics["policy/rollout_gap"] = 1;
     EXPECT_THAT(iteration(metrics), IsEmpty());
   }
   EXPECT_THAT(epoch(0), IsEmpty());
