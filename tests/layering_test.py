@@ -34,8 +34,8 @@ CONFINED = {
 def sources():
     for top in ("daemon", "cli"):
         for path in sorted((ROOT / top).rglob("*")):
-            if path.suffix in (".h", ".cpp"):
-                relative = path.relative_to(ROOT)
+            relative = path.relative_to(ROOT)
+            if path.suffix in (".h", ".cpp") and len(relative.parts) > 2 - (top == "cli"):
                 yield relative, "cli" if top == "cli" else relative.parts[1]
 
 

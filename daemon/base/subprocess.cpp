@@ -62,7 +62,7 @@ void exec_child(ChildPlan& plan) {
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
-  if (plan.stderr_fd >= 0 && ::dup2(plan.stderr_fd, 2) < 0) return;
+  if (plan.stderr_fd >= 0 && (::dup2(plan.stderr_fd, 1) < 0 || ::dup2(plan.stderr_fd, 2) < 0)) return;
   // Whatever the parent has open (libraries' descriptors too) ends at the exec, but for the chosen ones.
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   // First above every target number, then down: no target is overwritten while it is still a source.

@@ -22,7 +22,7 @@ struct ProcessOptions {
   bool inherit_environment = true;                               // false: `environment` is all of it
   std::filesystem::path working_directory;                       // empty: the parent's
   std::vector<std::pair<int, int>> descriptors;  // {parent's, child's number}; all others are closed on exec
-  std::filesystem::path stderr_file;             // appended to; empty: the parent's stderr
+  std::filesystem::path stderr_file;             // standard error and output, appended; empty: the parent's
   bool dies_with_parent = false;
 };
 

@@ -8,8 +8,6 @@
 namespace rft::config {
 namespace {
 
-Range at_least(double min) { return {.min = min}; }
-Range above(double min) { return {.min = min, .min_excluded = true}; }
 
 std::vector<Key> daemon_keys(DaemonConfig& daemon) {
   auto& [log, intake, capacity, plugins, retry, worker] = daemon;
@@ -56,7 +54,7 @@ std::vector<Key> daemon_keys(DaemonConfig& daemon) {
   };
 }
 
-const std::vector<RefusedKey>& refused_keys() {
+const std::vector<RefusedKey>& refused_daemon_keys() {
   static const std::vector<RefusedKey> keys = {
       {"", "tcp",
        "this version serves only the sockets in HOME/run; leave the section out, and reach them over ssh"},
@@ -69,7 +67,7 @@ const std::vector<RefusedKey>& refused_keys() {
 DaemonConfig read_daemon_config(const std::filesystem::path& file) {
   DaemonConfig daemon;
   if (!std::filesystem::exists(file)) return daemon;
-  const KeyLines lines = read_toml(file, daemon_keys(daemon), refused_keys());
+  const KeyLines lines = read_toml(file, daemon_keys(daemon), refused_daemon_keys());
   if (daemon.retry.max_delay_s < daemon.retry.first_delay_s)
     throw Error(ErrorCode::invalid_argument,
                 lines.where("retry", "max_delay_s") +

@@ -8,15 +8,6 @@
 namespace rft::config {
 namespace {
 
-Range at_least(double min) { return {.min = min}; }
-Range above(double min) { return {.min = min, .min_excluded = true}; }
-Range between(double min, double max) { return {.min = min, .max = max}; }
-Range inside(double min, double max) {
-  return {.min = min, .max = max, .min_excluded = true, .max_excluded = true};
-}
-Range above_up_to(double min, double max) { return {.min = min, .max = max, .min_excluded = true}; }
-Range one_of(std::vector<std::string_view> choices) { return {.choices = std::move(choices)}; }
-
 // The one table of a job's keys: what reads job.toml, writes plan.toml and makes docs/job.md.
 std::vector<Key> job_keys(JobConfig& job) {
   auto& [name, model, data, scorer, warmup, training, ppo, rollout, validation, watch, checkpoint, resources,
@@ -257,7 +248,7 @@ constexpr std::string_view kUnfiltered =
     "update can "
     "push a sampled token out of the filter. Use temperature; filters are allowed in [validation]";
 
-const std::vector<RefusedKey>& refused_keys() {
+const std::vector<RefusedKey>& refused_job_keys() {
   static const std::vector<RefusedKey> keys = {
       {"rollout", "top_k", kUnfiltered},
       {"rollout", "top_p", kUnfiltered},
@@ -384,7 +375,7 @@ class Checks {
 
 JobConfig parse_job(const std::filesystem::path& file) {
   JobConfig job;
-  job.lines = read_toml(file, owner_keys(job), refused_keys());
+  job.lines = read_toml(file, owner_keys(job), refused_job_keys());
   Checks(job).run();
   if (job.data.validation.empty() && job.data.validation_split == 0) job.data.validation_split = 0.1;
   return job;

@@ -25,6 +25,15 @@ struct Range {
   std::vector<std::string_view> choices = {};
 };
 
+inline Range at_least(double min) { return {.min = min}; }
+inline Range above(double min) { return {.min = min, .min_excluded = true}; }
+inline Range between(double min, double max) { return {.min = min, .max = max}; }
+inline Range inside(double min, double max) {
+  return {.min = min, .max = max, .min_excluded = true, .max_excluded = true};
+}
+inline Range above_up_to(double min, double max) { return {.min = min, .max = max, .min_excluded = true}; }
+inline Range one_of(std::vector<std::string_view> choices) { return {.choices = std::move(choices)}; }
+
 // Where a value goes. Json takes a free-form table, whose keys are not checked.
 using Member = std::variant<int64_t*, double*, bool*, std::string*, std::vector<std::string>*,
                             std::filesystem::path*, Json*>;

@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Kind = JobUpdate::Kind;
 
-const Style kPlain;
+const Style kPiped;
 
 Json job_in(const std::string& state) {
   return {{"id", 17}, {"name", "fraud"}, {"state", state}, {"attempt", 1}};
@@ -30,7 +30,7 @@ Json validation(const std::string& stage, int64_t iteration, double value, bool 
 }
 
 TEST(WatchView, WritesALineForEachThingThatHappens) {
-  WatchView view(kPlain);
+  WatchView view(kPiped);
   EXPECT_THAT(view.update({Kind::snapshot, "", job_in("queued")}), ElementsAre("job 17 fraud: queued"));
   EXPECT_THAT(view.update(event("status", job_in("running"))), ElementsAre("job 17 fraud: running"));
   EXPECT_THAT(view.update(event("status", job_in("running"))), IsEmpty());
@@ -44,7 +44,7 @@ TEST(WatchView, WritesALineForEachThingThatHappens) {
 }
 
 TEST(WatchView, WarningsStayInThePictureWhileTheLogGoesBy) {
-  WatchView view(kPlain);
+  WatchView view(kPiped);
   Json job = job_in("running");
   job["warnings"] = {"score_gap: too large"};
   view.update({Kind::snapshot, "", job});
@@ -55,7 +55,7 @@ TEST(WatchView, WarningsStayInThePictureWhileTheLogGoesBy) {
 }
 
 TEST(WatchView, SaysOnceThatTheDaemonHasGoneAndThatItIsBack) {
-  WatchView view(kPlain);
+  WatchView view(kPiped);
   view.update({Kind::snapshot, "", job_in("running")});
   EXPECT_THAT(view.update({Kind::lost, "", nullptr}), ElementsAre(HasSubstr("waiting for it to come back")));
   EXPECT_THAT(view.picture(), Contains(HasSubstr("the daemon has gone")));
@@ -64,7 +64,7 @@ TEST(WatchView, SaysOnceThatTheDaemonHasGoneAndThatItIsBack) {
 }
 
 TEST(WatchView, PictureShowsPhaseRateRemainingTimeScoresAndValidation) {
-  WatchView view(kPlain);
+  WatchView view(kPiped);
   view.add_history(
       Json::parse(R"([{"iteration":1,"rollout/score_mean":0.1},{"iteration":1,"validation/f1":0.3}])"));
   Json job = job_in("running");
@@ -92,7 +92,7 @@ TEST(WatchView, PictureShowsPhaseRateRemainingTimeScoresAndValidation) {
 }
 
 TEST(WatchView, OddEventsAreSurvived) {
-  WatchView view(kPlain);
+  WatchView view(kPiped);
   view.update({Kind::snapshot, "", Json::parse(R"({"id":"x","state":7,"validation":[],"progress":3})")});
   view.update(event("metrics", {{"omitted_bytes", 99999}}));
   view.update(event("validation", nullptr));

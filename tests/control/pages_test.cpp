@@ -13,8 +13,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-Args args(const Json& json) { return Args(json); }
-
 std::vector<std::string> all_lines(const std::filesystem::path& file, int64_t at_a_time) {
   std::vector<std::string> lines;
   uint64_t offset = 0;
@@ -112,11 +110,11 @@ TEST(Pages, ATornRowIsLeftOut) {
 TEST(Pages, ARequestAsksForATailOrFromAnOffset) {
   const TempDir dir;
   const auto file = write_text(dir / "log.txt", "one\ntwo\nthree\n");
-  EXPECT_THAT(requested_page(args({{"tail", 1}}), file).lines, ElementsAre("three"));
-  EXPECT_THAT(requested_page(args({{"offset", 4}, {"limit", 1}}), file).lines, ElementsAre("two"));
-  EXPECT_THROW(requested_page(args({{"offset", -1}}), file), Error);
-  EXPECT_THROW(requested_page(args({{"tail", 0}}), file), Error);
-  EXPECT_THAT(requested_page(args({{"offset", 1'000'000}}), file).lines, IsEmpty());
+  EXPECT_THAT(requested_page(Args(Json{{"tail", 1}}), file).lines, ElementsAre("three"));
+  EXPECT_THAT(requested_page(Args(Json{{"offset", 4}, {"limit", 1}}), file).lines, ElementsAre("two"));
+  EXPECT_THROW(requested_page(Args(Json{{"offset", -1}}), file), Error);
+  EXPECT_THROW(requested_page(Args(Json{{"tail", 0}}), file), Error);
+  EXPECT_THAT(requested_page(Args(Json{{"offset", 1'000'000}}), file).lines, IsEmpty());
 }
 
 }  // namespace

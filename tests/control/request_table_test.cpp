@@ -13,8 +13,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Args args(const Json& json) { return Args(json); }
-
 TEST(RequestTable, IsSortedAndFindsEachOfItsVerbs) {
   EXPECT_TRUE(std::ranges::is_sorted(request_table(), {}, &RequestEntry::verb));
   for (const RequestEntry& entry : request_table()) EXPECT_EQ(&find_request(entry.verb), &entry);
@@ -47,15 +45,15 @@ TEST(Args, WrongTypesAndRangesNameTheArgument) {
 }
 
 TEST(Args, AZeroByteIsRefused) {
-  EXPECT_THROW(args({{"folder", std::string("/\0nowhere", 9)}}).text("folder"), Error);
+  EXPECT_THROW(Args(Json{{"folder", std::string("/\0nowhere", 9)}}).text("folder"), Error);
 }
 
 TEST(Args, AJobIsANumberOrAName) {
-  EXPECT_EQ(args({{"job", 17}}).job(), "17");
-  EXPECT_EQ(args({{"job", "17"}}).job(), "17");
-  EXPECT_EQ(args({{"job", "fraud"}}).job(), "fraud");
-  EXPECT_THROW(args({{"job", -1}}).job(), Error);
-  EXPECT_THROW(args({{"job", ""}}).job(), Error);
+  EXPECT_EQ(Args(Json{{"job", 17}}).job(), "17");
+  EXPECT_EQ(Args(Json{{"job", "17"}}).job(), "17");
+  EXPECT_EQ(Args(Json{{"job", "fraud"}}).job(), "fraud");
+  EXPECT_THROW(Args(Json{{"job", -1}}).job(), Error);
+  EXPECT_THROW(Args(Json{{"job", ""}}).job(), Error);
 }
 
 }  // namespace

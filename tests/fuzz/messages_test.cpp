@@ -37,7 +37,7 @@ TEST(Fuzz, JobToml) {
   samples.push_back(
       "[model]\npath = \"m\"\n[data]\ntrain = "
       "\"t\"\n"
-      "[scorer]\nplugin = \"x\"\noptions = { a = 1, b = [1.5, \"x\"], c = 1979-05-27 }\n[rollout]\nstop = "
+      "[scorer]\nplugin = \"x\"\noptions = { a = 1, b = [1.5, \"x\"], c = true }\n[rollout]\nstop = "
       "[\"a\"]\n");
   const TempDir dir;
   fuzz(samples, 3000,

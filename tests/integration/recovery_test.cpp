@@ -105,7 +105,7 @@ TEST(KilledWorker, IsTriedAgainAndEndsLikeAnUnbrokenRun) {
 TEST(KilledWorker, IsGivenUpAfterItsAttemptsWithTheCause) {
   DaemonHome home;
   home.start();
-  const int64_t id = home.drop(write_small_job(home.staging("words"), {.max_attempts = 2}));
+  const int64_t id = home.drop(write_small_job(home.staging("words"), {.epochs = 10000, .max_attempts = 2}));
   for (int64_t attempt = 1; attempt <= 2; ++attempt) {
     home.await(id, [&](const Json& job) { return job["attempt"] == attempt && job["state"] == "running"; });
     home.await_event(id, "progress");

@@ -112,7 +112,7 @@ const Flaw kFlaws[] = {
      {"train.jsonl:3:", "\"input\"; add it"}},
     {"MoreCoresThanThereAre",
      in_toml("cores = 1", "cores = 100000"),
-     {"job.toml:", "lower cores in [resources]"}},
+     {"job.toml:", "lower cores and ranks in [resources]"}},
     {"EmptySplit", with_data("valid.jsonl", "\n\n"), {"valid.jsonl: no record"}},
     {"WarmUpWithoutOutput",
      with_data("warmup.jsonl", kRow + "{\"input\": \"abc\"}\n"),

@@ -81,7 +81,7 @@ TEST_F(Incoming, PassesOverWhatIsStillBeingBuilt) {
 TEST_F(Incoming, TakesAFolderWithAReadyFileAtOnce) {
   start();
   write_text(incoming_ / "a/job.toml", "");
-  run_for(100ms);
+  run_for(150ms, [&] { return !settling().empty(); });
   EXPECT_THAT(settling(), ElementsAre("a"));
   write_text(incoming_ / "a/READY", "");
   const auto before = std::chrono::steady_clock::now();

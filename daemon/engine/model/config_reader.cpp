@@ -24,6 +24,13 @@ int64_t ConfigReader::integer_or(const char* key, int64_t fallback) const {
   return has(key) ? integer(key) : fallback;
 }
 
+int64_t ConfigReader::layer_count(const char* key) const {
+  constexpr int64_t kMax = 10'000;
+  const int64_t count = integer(key);
+  if (count < 1 || count > kMax) refuse(name(key) + " is not between 1 and " + std::to_string(kMax));
+  return count;
+}
+
 double ConfigReader::number(const char* key) const {
   if (!has(key)) refuse("the key " + name(key) + " is missing");
   if (!at(key).is_number()) refuse(name(key) + " is not a number");

@@ -23,6 +23,8 @@ class ConfigReader {
 
   int64_t integer(const char* key) const;
   int64_t integer_or(const char* key, int64_t fallback) const;
+  // A number of layers: bounded, since something is allocated for each before the weights are looked at.
+  int64_t layer_count(const char* key) const;
   double number(const char* key) const;
   double number_or(const char* key, double fallback) const;
   bool flag_or(const char* key, bool fallback) const;

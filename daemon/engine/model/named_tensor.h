@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <vector>
 
 namespace rft::engine {
 
@@ -11,5 +12,11 @@ struct NamedTensor {
   std::string name;
   at::Tensor tensor;
 };
+
+inline std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
+  std::vector<at::Tensor> tensors;
+  for (const NamedTensor& tensor : named) tensors.push_back(tensor.tensor);
+  return tensors;
+}
 
 }  // namespace rft::engine

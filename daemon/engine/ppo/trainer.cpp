@@ -71,12 +71,6 @@ std::vector<NamedTensor> with_critic(std::vector<NamedTensor> tensors, const std
   return tensors;
 }
 
-std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
-  std::vector<at::Tensor> tensors;
-  for (const NamedTensor& tensor : named) tensors.push_back(tensor.tensor);
-  return tensors;
-}
-
 }  // namespace
 
 struct PpoTrainer::State {

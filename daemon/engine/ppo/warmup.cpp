@@ -43,12 +43,6 @@ void check(const std::vector<WarmupExample>& examples, const WarmupOptions& opti
   }
 }
 
-std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
-  std::vector<at::Tensor> tensors;
-  for (const NamedTensor& tensor : named) tensors.push_back(tensor.tensor);
-  return tensors;
-}
-
 }  // namespace
 
 struct Warmup::State {

@@ -27,10 +27,6 @@ Json sizes(const std::string& architecture) {
   return json;
 }
 
-ParsedModelConfig parse(const Json& json) { return parse_model_config(json, Json()); }
-
-at::Tensor ids_tensor(const std::vector<int64_t>& ids) { return at::tensor(ids, at::kLong).unsqueeze(0); }
-
 // What prefill and steps say of the tokens from `prompt_length` on, (steps, V).
 at::Tensor logits_of_steps(const Decoder& decoder, const std::vector<int64_t>& ids, int64_t prompt_length) {
   const at::NoGradGuard no_grad;

@@ -18,8 +18,6 @@ Json llama() {
     "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4})");
 }
 
-ParsedModelConfig parse(const Json& json) { return parse_model_config(json, Json()); }
-
 TEST(ModelConfig, AbsentKeysMeanWhatTheyMeanToTransformers) {
   const ModelConfig config = parse(llama()).config;
   EXPECT_EQ(config.num_kv_heads, 4);

@@ -32,6 +32,12 @@ inline ModelConfig tiny_config() {
   return config;
 }
 
+inline ParsedModelConfig parse(const Json& json) { return parse_model_config(json, Json()); }
+
+inline at::Tensor ids_tensor(const std::vector<int64_t>& ids) {
+  return at::tensor(ids, at::kLong).unsqueeze(0);
+}
+
 // Random weights whose norms and biases are not 1 and 0 either.
 inline std::shared_ptr<Decoder> tiny_decoder(uint64_t seed = 7, at::ScalarType compute = at::kFloat,
                                              const ModelConfig& config = tiny_config(),

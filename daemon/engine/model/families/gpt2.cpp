@@ -45,7 +45,7 @@ void read_attention(const ConfigReader& json, ModelConfig& config) {
 void read_gpt2(const ConfigReader& json, ModelConfig& config) {
   config.vocab_size = json.integer("vocab_size");
   config.hidden_size = json.integer("n_embd");
-  config.num_layers = json.integer("n_layer");
+  config.num_layers = json.layer_count("n_layer");
   config.num_heads = config.num_kv_heads = json.integer("n_head");
   if (config.num_heads <= 0 || config.hidden_size % config.num_heads != 0)
     json.refuse("n_embd is not a multiple of n_head");

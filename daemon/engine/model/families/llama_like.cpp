@@ -9,7 +9,7 @@ void read_llama_like(const ConfigReader& json, ModelConfig& config, const LlamaD
   config.vocab_size = integer("vocab_size", defaults.vocab_size);
   config.hidden_size = json.integer("hidden_size");
   config.intermediate_size = json.integer("intermediate_size");
-  config.num_layers = json.integer("num_hidden_layers");
+  config.num_layers = json.layer_count("num_hidden_layers");
   config.num_heads = integer("num_attention_heads", defaults.num_heads);
   if (config.num_heads <= 0) json.refuse("num_attention_heads is out of range");
   const bool silent = !json.mentions("num_key_value_heads") && defaults.num_kv_heads > 0;
