@@ -16,9 +16,10 @@ MAY_INCLUDE = {
     "plugins": {"base"},
     "executor": {"base"},
     "engine": {"base", "text"},
-    "jobs": {"base", "protocol", "config", "plugins", "executor", "engine/model"},
+    "memory": {"base", "config", "engine/model"},
+    "jobs": {"base", "protocol", "config", "plugins", "executor", "engine/model", "memory"},
     "control": {"base", "protocol", "config", "jobs", "plugins", "engine/model"},
-    "worker": {"base", "protocol", "config", "text", "plugins", "engine"},
+    "worker": {"base", "protocol", "config", "text", "plugins", "engine", "memory"},
     "rftd": {"base", "protocol", "config", "jobs", "control", "plugins", "executor"},
     "cli": {"base", "protocol"},
 }

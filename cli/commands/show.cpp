@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "cli/commands/commands.h"
 #include "cli/job_text.h"
 
@@ -35,17 +38,46 @@ std::string details_of(const Json& job, const Style& style) {
   return text;
 }
 
+// The estimate as comments, so that the whole output is a TOML file: a column for each stage of the job.
+std::string memory_lines(const Json& memory) {
+  static constexpr std::array<const char*, 3> kStages = {"rollout", "update", "final check"};
+  if (memory.empty()) return "";
+  const auto bytes = [](double number) { return bytes_text(static_cast<uint64_t>(number)); };
+  const auto cell = [](const std::string& text) {
+    return std::string(text.size() < 13 ? 13 - text.size() : 1, ' ') + text;
+  };
+  std::string header, rows;
+  for (const char* stage : kStages) header += cell(stage);
+  for (const Json& term : memory.at("terms")) {
+    if (number_of(term, "bytes") == 0) continue;
+    std::string row = text_of(term, "name");
+    row.resize(std::max<size_t>(row.size(), 24), ' ');
+    for (const char* stage : kStages) {
+      const bool there = std::ranges::count(term.at("stages"), Json(stage)) > 0;
+      row += cell(there ? bytes(number_of(term, "bytes")) : "-");
+    }
+    rows += "#   " + row + "\n";
+  }
+  const int64_t ranks = whole_of(memory, "ranks");
+  return "\n# memory" + std::string(flag_of(memory, "on_gpu") ? " of the GPU" : "") +
+         ", estimated: " + bytes(number_of(memory, "bytes")) + " at the peak, in the " +
+         text_of(memory, "stage") + (ranks > 1 ? ", in each of " + whole(ranks) + " ranks" : "") + "\n#   " +
+         std::string(24, ' ') + header + "\n" + rows;
+}
+
 }  // namespace
 
 Run define_show(CLI::App& app) {
   const auto job = std::make_shared<std::string>();
   const auto plan = std::make_shared<bool>(false);
   app.add_option("JOB", *job, "Number or name")->required();
-  app.add_flag("--plan", *plan, "Print the job's configuration with every value resolved, as TOML");
+  app.add_flag(
+      "--plan", *plan,
+      "Print the job's configuration with every value resolved, as TOML, and the memory that it needs");
   return [job, plan](Session& session) {
     const Json result = session.client.ask("show", {{"job", *job}, {"plan", *plan}});
     session.out.value(*plan ? result : result.at("job"));
-    session.out.text(*plan ? result.at("plan").get<std::string>()
+    session.out.text(*plan ? result.at("plan").get<std::string>() + memory_lines(part_of(result, "memory"))
                            : details_of(result.at("job"), session.out.style()));
     return kOk;
   };

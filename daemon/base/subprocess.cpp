@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -158,9 +159,11 @@ std::optional<ExitStatus> Subprocess::wait(int timeout_ms) {
   while (ready < 0 && errno == EINTR);
   if (ready <= 0) return std::nullopt;
   siginfo_t info{};
-  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0)
+  rusage usage{};  // which the system call tells, and the C library's function does not
+  if (::syscall(SYS_waitid, P_PIDFD, pidfd_.get(), &info, WEXITED, &usage) != 0)
     throw_errno("cannot reap a process");
   status_ = ExitStatus{};
+  status_->peak_memory = int64_t{usage.ru_maxrss} * 1024;
   if (info.si_code == CLD_EXITED)
     status_->exit_code = info.si_status;
   else

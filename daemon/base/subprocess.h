@@ -26,10 +26,11 @@ struct ProcessOptions {
   bool dies_with_parent = false;
 };
 
-// How a process ended: exactly one of the two is set.
+// How a process ended: exactly one of the first two is set.
 struct ExitStatus {
   std::optional<int> exit_code;
   std::optional<int> signal;
+  int64_t peak_memory = 0;  // the most that it, or a child that it waited for, held resident, in bytes
   // "exited with code 3" or "was killed by signal 11 (Segmentation fault)".
   std::string text() const;
 };

@@ -31,6 +31,9 @@ std::vector<Key> daemon_keys(DaemonConfig& daemon) {
 
       {"capacity", "cores", &capacity.cores, at_least(0),
        "CPU cores that jobs may take together; 0: all of the machine's."},
+      {"capacity", "memory_gb", &capacity.memory_gb, at_least(0),
+       "Memory that jobs may take together, in GB; 0: all of the machine's, or of the cgroup around the "
+       "daemon."},
       {"capacity", "gpus", &capacity.gpus, {}, "Whether jobs may use the GPUs that the driver reports."},
 
       {"plugins",

@@ -21,8 +21,9 @@ struct IntakeConfig {
 };
 
 struct CapacityConfig {
-  int64_t cores = 0;  // given to jobs at the same time; 0: all of the machine's
-  bool gpus = true;   // whether GPUs are used
+  int64_t cores = 0;     // given to jobs at the same time; 0: all of the machine's
+  double memory_gb = 0;  // given to jobs at the same time; 0: all that the daemon's cgroup and machine have
+  bool gpus = true;      // whether GPUs are used
 };
 
 struct PluginsConfig {

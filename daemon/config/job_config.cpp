@@ -100,6 +100,13 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"training", "weight_decay", &training.weight_decay, at_least(0), "weight decay of AdamW"},
       {"training", "max_grad_norm", &training.max_grad_norm, at_least(0),
        "the gradient is scaled down to this norm; 0: as it is"},
+      {"training",
+       "gradient_checkpointing",
+       &training.gradient_checkpointing,
+       {},
+       "layers keep only their input and are computed again in the backward pass: much less memory, a third "
+       "more "
+       "computation, the same numbers"},
       {"training", "seed", &training.seed, at_least(0),
        "seed of every random choice; the same seed on the same machine gives the same model"},
 
@@ -222,6 +229,10 @@ std::vector<Key> job_keys(JobConfig& job) {
        "processes that train the job together, each with the whole model, on its share of the cores and of "
        "the "
        "rows; on the CPU"},
+      {"resources", "memory_gb", &resources.memory_gb, at_least(0),
+       "memory that the job may take, in GB: it is refused when its estimate is larger, and fails rather "
+       "than "
+       "take more; 0: as much as is estimated, and no limit but the machine's"},
 
       {"retry", "max_attempts", &retry.max_attempts, at_least(1),
        "failed attempts after which the job is given up"},
@@ -358,7 +369,7 @@ class Checks {
   }
 
   void check_ranks() const {
-    const auto& [gpus, cores, ranks] = job_.resources;
+    const int64_t gpus = job_.resources.gpus, cores = job_.resources.cores, ranks = job_.resources.ranks;
     if (ranks > 1 && gpus > 0)
       fail("resources", "ranks",
            fmt::format("= {} is for the CPU, and gpus = {}; set gpus = 0, or leave ranks out", ranks, gpus));

@@ -54,6 +54,7 @@ struct TrainingConfig {
   int64_t warmup_iterations = 0;       // learning rate rises linearly over these
   double weight_decay = 0;
   double max_grad_norm = 1.0;
+  bool gradient_checkpointing = false;  // layers keep their input alone for the backward pass
   int64_t seed = 0;
 };
 
@@ -121,8 +122,9 @@ struct CheckpointConfig {
 
 struct ResourcesConfig {
   int64_t gpus = 0;
-  int64_t cores = 0;  // 0: all of the machine's
-  int64_t ranks = 1;  // processes that share the job and its cores
+  int64_t cores = 0;     // 0: all of the machine's
+  int64_t ranks = 1;     // processes that share the job and its cores
+  double memory_gb = 0;  // 0: what is estimated
 };
 
 struct RetryConfig {

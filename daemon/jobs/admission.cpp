@@ -177,6 +177,63 @@ config::JobConfig parse_input(const fs::path& input) {
   return job;
 }
 
+// Of what a chat template puts around a prompt, as far as one can tell without rendering it.
+int64_t template_bytes(const fs::path& model) {
+  const fs::path config = model / "tokenizer_config.json";
+  const bool has_one =
+      fs::exists(model / "chat_template.jinja") ||
+      (fs::exists(config) && read_file(config).find("\"chat_template\"") != std::string::npos);
+  return has_one ? 200 : 0;
+}
+
+int64_t prompt_bytes(const Json& record) {
+  const Json& prompt = record.at("prompt");
+  return static_cast<int64_t>(prompt.is_string() ? prompt.get_ref<const std::string&>().size()
+                                                 : dump_json(prompt).size());
+}
+
+int64_t output_bytes(const Json& record) { return static_cast<int64_t>(record.value("output", "").size()); }
+
+memory::DataExtent extent_of(const fs::path& data, const config::JobConfig& job,
+                             const engine::ModelConfig& model) {
+  memory::DataExtent extent;
+  int64_t longest_prompt = 0, longest_output = 0, longest_shot = 0;  // in bytes
+  for (const std::string split : {"train", "validation", "test", "warmup"}) {
+    const fs::path file = data / (split + ".jsonl");
+    if (!fs::exists(file)) continue;
+    int64_t num_records = 0;
+    for_each_json_line(file, [&](Json&& record, size_t) {
+      ++num_records;
+      longest_prompt = std::max(longest_prompt, prompt_bytes(record));
+      if (split == "warmup") longest_output = std::max(longest_output, output_bytes(record));
+      if (split == "train")
+        longest_shot = std::max(longest_shot, prompt_bytes(record) + output_bytes(record));
+    });
+    extent.num_bytes += static_cast<int64_t>(fs::file_size(file));
+    if (split == "validation" || split == "test")
+      extent.num_evaluated = std::max(extent.num_evaluated, num_records);
+  }
+  const int64_t around = template_bytes(job.resolved.model_path);
+  longest_prompt +=
+      around + job.data.shots * (longest_shot + around) + static_cast<int64_t>(job.data.system.size());
+  // A longer one is refused when it is tokenised.
+  const int64_t room = std::max<int64_t>(1, model.max_positions - job.rollout.max_new_tokens);
+  extent.longest_prompt = std::min(memory::guess_tokens(longest_prompt, model.vocab_size), room);
+  extent.longest_output = memory::guess_tokens(longest_output, model.vocab_size);
+  return extent;
+}
+
+memory::Estimate estimate_memory(const config::JobConfig& job, const fs::path& folder) {
+  const engine::ModelConfig model = engine::read_model_config(job.resolved.model_path).config;
+  const memory::Estimate estimate = memory::estimate(model, job, extent_of(folder / "data", job, model));
+  if (const int64_t limit = memory::limit_of(job); limit > 0 && estimate.host_bytes() > limit)
+    reject(fmt::format("{}[resources] memory_gb = {}: {}, or raise it",
+                       job.lines.where("resources", "memory_gb"), job.resources.memory_gb,
+                       memory::too_large(estimate, limit)),
+           "memory_gb");
+  return estimate;
+}
+
 std::string write_manifest(const fs::path& folder) {
   const std::string text = manifest(folder);
   write_file_atomically(folder / "manifest.sha256", text);
@@ -217,7 +274,9 @@ Admitted Admission::admit(int64_t id, const fs::path& folder) {
         id, model, scorer.plugin.path, scorer.plugin.implementation, scorer.plugin.digest, scorer.unconfined};
     fs::remove(folder / "manifest.sha256");
     write_file_atomically(folder / "plan.toml", config::to_toml(job));
-    return {job, write_manifest(folder)};
+    const memory::Estimate memory = estimate_memory(job, folder);
+    memory::write_estimate(folder, memory);
+    return {job, write_manifest(folder), memory};
   } catch (const Error& error) {
     throw Error(error.code(), relative_to_owner(error.what(), input), error.field());
   }

@@ -5,6 +5,7 @@
 //   jobs/17-fraud/input/            as dropped
 //   jobs/17-fraud/data/*.jsonl      canonical records: train, validation, and where asked for test and warmup
 //   jobs/17-fraud/plan.toml         every value resolved
+//   jobs/17-fraud/memory.json       what it will hold in memory, as estimated
 //   jobs/17-fraud/manifest.sha256   of all of these, as sha256sum checks it
 //
 // It may take long (an adapter runs over the data) and may be called from several threads at once.
@@ -20,6 +21,7 @@
 #include "base/error.h"
 #include "config/job_config.h"
 #include "engine/model/model_summary.h"
+#include "memory/estimate.h"
 #include "plugins/registry.h"
 #include "plugins/trust.h"
 
@@ -28,6 +30,7 @@ namespace rft::jobs {
 struct Admitted {
   config::JobConfig plan;
   std::string manifest_digest;  // SHA-256 of manifest.sha256
+  memory::Estimate memory;
 };
 
 class Admission {

@@ -1,5 +1,6 @@
 #include "jobs/attempt_end.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -32,6 +33,33 @@ std::string with_tail(std::string text, const std::string& tail) {
   return text;
 }
 
+bool rose(const std::optional<int64_t>& before, const std::optional<int64_t>& after) {
+  return before && after && *after > *before;
+}
+
+// Whether SIGKILL was the kernel's answer to a lack of memory, in words; empty: it was not.
+std::string memory_verdict(const OutOfMemoryKills& before, const OutOfMemoryKills& after) {
+  if (rose(before.of_cgroup, after.of_cgroup)) return "its worker was killed for lack of memory";
+  if (rose(before.of_machine, after.of_machine))
+    return "its worker was killed by SIGKILL, likely for lack of memory: the kernel killed for that "
+           "meanwhile";
+  if (!after.of_cgroup && !after.of_machine)
+    return "its worker was killed by SIGKILL, likely for lack of memory: the kernel does not say";
+  return "";
+}
+
+// A worker that was within its estimate lacked what others had taken; one beyond it will be so again.
+AttemptEnd killed_for_memory(std::string reason, int64_t held,
+                             const std::optional<memory::Estimate>& estimate) {
+  reason += fmt::format("; it held {} at most", memory_text(held));
+  if (estimate) reason += fmt::format(", and estimated were {}", estimate->text());
+  if (!estimate || held <= estimate->process_bytes())
+    return {AttemptEnd::Kind::transient,
+            reason + "; run fewer jobs at a time, or lower memory_gb of [capacity] in rftd.toml",
+            ErrorCode::resource};
+  return {AttemptEnd::Kind::failed, reason + "; " + estimate->mends(), ErrorCode::resource};
+}
+
 }  // namespace
 
 AttemptEnd judge(const AttemptEvidence& evidence) {
@@ -42,12 +70,9 @@ AttemptEnd judge(const AttemptEvidence& evidence) {
     return {Kind::transient, evidence.killed_because, ErrorCode::unavailable};
   if (evidence.exit.exit_code == kExitOtherAttempt)
     return {Kind::superseded, "an earlier attempt is still alive", ErrorCode::conflict};
-  if (evidence.exit.signal == SIGKILL && evidence.out_of_memory)
-    return {Kind::transient,
-            "its worker was killed for lack of memory; lower [rollout] prompts_per_iteration or "
-            "max_new_tokens, or "
-            "run fewer jobs at a time ([capacity] cores in rftd.toml)",
-            ErrorCode::resource};
+  if (evidence.exit.signal == SIGKILL)
+    if (const auto verdict = memory_verdict(evidence.kills_before, evidence.kills_after); !verdict.empty())
+      return killed_for_memory(verdict, evidence.exit.peak_memory, evidence.estimate);
   if (evidence.exit.signal)
     return {Kind::transient, with_tail("its worker " + evidence.exit.text(), evidence.stderr_tail),
             ErrorCode::internal};
@@ -55,15 +80,6 @@ AttemptEnd judge(const AttemptEvidence& evidence) {
       Kind::transient,
       with_tail("its worker " + evidence.exit.text() + " without a word to the daemon", evidence.stderr_tail),
       ErrorCode::internal};
-}
-
-int64_t count_oom_kills() {
-  std::ifstream vmstat("/proc/vmstat");
-  std::string name;
-  int64_t value = 0;
-  while (vmstat >> name >> value)
-    if (name == "oom_kill") return value;
-  return 0;
 }
 
 std::string file_tail(const std::filesystem::path& file, uint64_t offset) {

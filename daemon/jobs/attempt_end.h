@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/machine_memory.h"
 #include "base/subprocess.h"
+#include "memory/estimate.h"
 #include "protocol/worker_stream.h"
 
 namespace rft::jobs {
@@ -31,16 +33,15 @@ struct AttemptEnd {
 struct AttemptEvidence {
   ExitStatus exit;
   std::optional<protocol::WorkerFinished> last_words;
-  std::string killed_because;  // why the daemon killed it; empty: it did not
-  bool stop_asked = false;     // a pause or a stop was sent
-  bool out_of_memory = false;  // the kernel killed somebody for memory meanwhile
+  std::string killed_because;                  // why the daemon killed it; empty: it did not
+  bool stop_asked = false;                     // a pause or a stop was sent
+  OutOfMemoryKills kills_before, kills_after;  // at its start and at its end
+  std::optional<memory::Estimate> estimate;
   std::string stderr_tail;
 };
 
 AttemptEnd judge(const AttemptEvidence& evidence);
 
-// How often the kernel killed a process for lack of memory since the machine started.
-int64_t count_oom_kills();
 // The last lines of a file from `offset` on, at most some 500 bytes; empty when there is nothing.
 std::string file_tail(const std::filesystem::path& file, uint64_t offset);
 

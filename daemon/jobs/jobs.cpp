@@ -6,10 +6,12 @@
 #include <thread>
 
 #include "base/files.h"
+#include "base/machine_memory.h"
 #include "executor/gpus.h"
 #include "executor/local.h"
 #include "jobs/lifecycle.h"
 #include "jobs/plugin_watch.h"
+#include "memory/estimate.h"
 
 namespace rft::jobs {
 namespace asio = boost::asio;
@@ -19,6 +21,11 @@ namespace {
 int64_t cores_for_jobs(const config::CapacityConfig& config) {
   const auto machine = static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency()));
   return config.cores > 0 ? std::min(config.cores, machine) : machine;
+}
+
+int64_t memory_for_jobs(const config::CapacityConfig& config) {
+  const int64_t machine = memory_limit_bytes();
+  return config.memory_gb > 0 ? std::min(static_cast<int64_t>(config.memory_gb * 1e9), machine) : machine;
 }
 
 std::vector<std::string> gpus_for_jobs(const config::CapacityConfig& config) {
@@ -55,7 +62,7 @@ class Jobs::Implementation {
         executor(io, options.program_folder / "rft-worker"),
         lifecycle(io,
                   {home, options.worker_socket, options.config, cores_for_jobs(options.config.capacity),
-                   gpus_for_jobs(options.config.capacity)},
+                   gpus_for_jobs(options.config.capacity), memory_for_jobs(options.config.capacity)},
                   ledger, admission, executor) {}
 
   // The id that `name` means.
@@ -212,6 +219,12 @@ std::string Jobs::plan(const std::string& job) const {
                             reason_of(row.status)),
                 "job");
   return read_file(implementation_->home.job(row.folder_name()) / "plan.toml");
+}
+
+Json Jobs::memory(const std::string& job) const {
+  const Job row = implementation_->row(implementation_->find(job));
+  const auto estimate = memory::read_estimate(implementation_->home.job(row.folder_name()));
+  return estimate ? to_json(*estimate) : Json();
 }
 
 std::vector<plugins::PluginRow> Jobs::plugins() const { return implementation_->plugins.rows(); }

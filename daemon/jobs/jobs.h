@@ -106,6 +106,8 @@ class Jobs {
   std::filesystem::path folder(const std::string& job) const;
   // The text of the job's plan.toml: every value resolved. Throws Error(conflict) before it has been made.
   std::string plan(const std::string& job) const;
+  // What it is estimated to hold in memory, as memory.json has it; null where there is none.
+  Json memory(const std::string& job) const;
   // The plugins that jobs can name, as they are now.
   std::vector<plugins::PluginRow> plugins() const;
   // Newest first; settling folders before all.

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "jobs/folder.h"
+#include "memory/estimate.h"
 
 namespace rft::jobs {
 namespace asio = boost::asio;
@@ -53,7 +54,7 @@ Lifecycle::Lifecycle(asio::io_context& io, Options options, Ledger& ledger, Admi
       ledger_(ledger),
       admission_(admission),
       pool_(kPoolThreads),
-      queue_(options_.cores, options_.gpus),
+      queue_(options_.cores, options_.gpus, options_.memory),
       supervisor_(io, executor, options_.worker_socket, options_.config.worker,
                   {[this](int64_t id, const Json& report) { message(id, report); },
                    [this](int64_t id, const AttemptEnd& end) { attempt_ended(id, end); }}),
@@ -225,10 +226,14 @@ void Lifecycle::admit(int64_t id) {
 
 void Lifecycle::admitted(int64_t id, const Admitted& result) {
   const auto& plan = result.plan;
-  // With cores = 0 a job takes what there is, but each of its ranks needs one.
-  const int64_t cores = std::max(plan.resources.cores, plan.resources.ranks);
-  if (const auto never = queue_.never_fits(cores, plan.resources.gpus))
+  // With cores = 0 a job takes what there is, but each of its ranks needs one. Its memory is told term by
+  // term.
+  const Waiting asked{.cores = std::max(plan.resources.cores, plan.resources.ranks),
+                      .gpus = plan.resources.gpus};
+  if (const auto never = queue_.never_fits(asked))
     return reject(id, plan.lines.where("resources", "") + *never);
+  if (result.memory.host_bytes() > options_.memory)
+    return reject(id, plan.lines.where("resources", "") + memory::too_large(result.memory, options_.memory));
   Job& job = ledger_.find(id)->job;
   if (!plan.name.empty()) job.name = plan.name;
   job.max_attempts = plan.retry.max_attempts;
@@ -280,10 +285,16 @@ void Lifecycle::reject(int64_t id, const std::string& reason) {
 
 // ---- from the queue to a worker ----
 
-void Lifecycle::enqueue(int64_t id) {
-  const Job& job = ledger_.find(id)->job;
-  queue_.add({id, job.owner, job.cores, job.gpus});
+// The memory is read from the job's folder, where a worker that has counted its tokens has put the better
+// figure; a job of an older version has none there and counts as nothing.
+Waiting Lifecycle::needs_of(const Job& job) const {
+  Waiting needs{job.id, job.owner, job.cores, job.gpus};
+  if (const auto memory = memory::read_estimate(options_.home.job(job.folder_name())))
+    needs.memory = memory->host_bytes();
+  return needs;
 }
+
+void Lifecycle::enqueue(int64_t id) { queue_.add(needs_of(ledger_.find(id)->job)); }
 
 void Lifecycle::pump() {
   // The cores and GPUs of a worker that outlived its daemon are not free yet.

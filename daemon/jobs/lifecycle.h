@@ -41,6 +41,7 @@ class Lifecycle {
     config::DaemonConfig config;
     int64_t cores = 1;              // that jobs may take together
     std::vector<std::string> gpus;  // by UUID
+    int64_t memory = 0;             // bytes, that jobs may take together
   };
 
   Lifecycle(boost::asio::io_context& io, Options options, Ledger& ledger, Admission& admission,
@@ -79,6 +80,7 @@ class Lifecycle {
   void hold(int64_t id, const std::string& reason, void (Lifecycle::*step)(int64_t));
   void take_or_admit_failed(int64_t id, const Error& error, void (Lifecycle::*step)(int64_t));
 
+  Waiting needs_of(const Job& job) const;
   void enqueue(int64_t id);
   void enqueue_and_pump(int64_t id);
   void pump();

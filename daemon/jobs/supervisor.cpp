@@ -50,7 +50,7 @@ struct Supervisor::Attempt {
   asio::steady_timer drain;
   std::filesystem::path stderr_file;
   uint64_t stderr_offset = 0;
-  int64_t oom_kills_before = 0;
+  std::filesystem::path folder;
   Request request = Request::none;
   bool exited = false;
   AttemptEvidence evidence;
@@ -131,7 +131,8 @@ void Supervisor::start(int64_t job, const std::filesystem::path& folder, int64_t
   std::error_code missing;
   const auto size = std::filesystem::file_size(attempt->stderr_file, missing);
   attempt->stderr_offset = missing ? 0 : size;
-  attempt->oom_kills_before = count_oom_kills();
+  attempt->folder = folder;
+  attempt->evidence.kills_before = count_out_of_memory_kills();
   const executor::AttemptSpec spec{folder,           socket_,         attempt->token,      number,
                                    allocation.cores, allocation.gpus, attempt->stderr_file};
   attempt->placement =
@@ -207,7 +208,8 @@ void Supervisor::finish(int64_t job) {
   if (node.empty()) return;
   Attempt& attempt = *node.mapped();
   if (attempt.session) attempt.session->close();
-  attempt.evidence.out_of_memory = count_oom_kills() > attempt.oom_kills_before;
+  attempt.evidence.kills_after = count_out_of_memory_kills();
+  attempt.evidence.estimate = memory::read_estimate(attempt.folder);
   attempt.evidence.stderr_tail = file_tail(attempt.stderr_file, attempt.stderr_offset);
   events_.ended(job, judge(attempt.evidence));
 }

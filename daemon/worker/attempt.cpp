@@ -7,14 +7,16 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
-#include <new>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/machine_memory.h"
 #include "config/job_config.h"
+#include "engine/failed_allocation.h"
 #include "engine/runtime.h"
 #include "plugins/host_options.h"
 #include "worker/daemon_link.h"
+#include "worker/memory.h"
 #include "worker/pipeline.h"
 #include "worker/reporter.h"
 #include "worker/run.h"
@@ -65,20 +67,25 @@ WorkerFinished run_to_end(const AttemptOptions& options, const JobFolder& folder
   try {
     engine::set_num_threads(threads_per_rank(options.threads, ranks.size()));
     engine::reuse_freed_memory();
+    // Where the kernel would kill, an allocation fails instead, and the job can say which.
+    if (options.device == "cpu") limit_memory(memory_limit(config::parse_plan(folder.plan())) / ranks.size());
     Run run(folder, {.host_program = plugins::host_program_beside_executable(), .device = options.device},
             reporter, ranks);
-    return run_pipeline(run);
+    WorkerFinished finished = run_pipeline(run);
+    reporter.log("info", memory_report(run.memory));
+    return finished;
   } catch (const engine::Interrupted&) {
     reporter.log("info", "stopped; a resume point is written");
     return {.outcome = WorkerOutcome::stopped};
   } catch (const engine::RankLost&) {
     throw;
+  } catch (const TooLarge& error) {
+    return {.error_code = error.code(), .error_message = error.what()};
   } catch (const Error& error) {
     return failed(error.code(), error.what());
-  } catch (const std::bad_alloc&) {
-    return failed(ErrorCode::resource,
-                  "out of memory; lower [rollout] prompts_per_iteration or samples_per_prompt");
   } catch (const std::exception& error) {
+    if (const auto failure = engine::failed_allocation(error))
+      return out_of_memory(folder, reporter.phase(), failure->bytes);
     return failed(ErrorCode::internal, error.what());
   }
 }

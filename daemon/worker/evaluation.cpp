@@ -128,6 +128,7 @@ void evaluate_exported_model(Run& run) {
   const bool has_test = !run.data.test.empty();
   const std::string split = has_test ? "test" : "validation";
   if (run.state.has_result(split, "final")) return;
+  run.policy->weights_changed();  // what was derived from its weights makes room for the other model's
   const auto model = engine::Decoder::load(run.folder.model(), run.decoder_options);
   const Evaluation evaluation =
       evaluate(run, *model, has_test ? run.data.test : run.data.validation, split, "final");

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/machine_memory.h"
 #include "engine/ppo/permutation.h"
 #include "engine/rollout/divided.h"
 #include "worker/checkpoints.h"
@@ -193,6 +194,7 @@ void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
   journal(run, scored, report.kl_to_reference);
   auto metrics = rollout_metrics(scored);
   metrics.merge(report.metrics);
+  metrics["memory/peak_bytes"] = static_cast<double>(peak_memory_bytes());
   metrics["time/rollout_s"] = run.times.rollout_s;
   metrics["time/score_s"] = run.times.score_s;
   metrics["time/update_s"] = update_s;

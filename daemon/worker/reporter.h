@@ -50,6 +50,7 @@ class Reporter : public engine::ProgressSink {
   bool stop_requested() const override { return stop_requested_ || ranks_.halted(); }
 
   void set_position(const RunPosition& position);
+  const std::string& phase() const { return phase_; }  // the last that was told
   // `level` is info, warning or error.
   void log(const std::string& level, const std::string& message);
   // A named condition that a person should look at; it stays visible in the job's status.

@@ -56,6 +56,12 @@ engine::PpoOptions ppo_options_of(const config::JobConfig& config) {
   return options;
 }
 
+engine::DecoderOptions decoder_options_of(const config::JobConfig& config, const std::string& device) {
+  engine::DecoderOptions options = engine::decoder_options(device, config.model.dtype);
+  options.gradient_checkpointing = config.training.gradient_checkpointing;
+  return options;
+}
+
 RunLength run_length_of(const config::JobConfig& config, size_t num_prompts) {
   RunLength length;
   const auto prompts = static_cast<int64_t>(num_prompts);
@@ -81,6 +87,24 @@ Splits load_splits(const JobFolder& folder, const config::JobConfig& config, con
     splits.warmup = load_examples(folder.data(own_data ? "warmup" : "train"), format, longest);
   }
   return splits;
+}
+
+memory::DataExtent extent_of(const JobFolder& folder, const Splits& data, const text::Tokenizer& tokenizer) {
+  memory::DataExtent extent;
+  extent.num_evaluated = static_cast<int64_t>(std::max(data.validation.size(), data.test.size()));
+  for (const auto* split : {&data.train, &data.validation, &data.test, &data.warmup})
+    for (const Example& example : *split)
+      extent.longest_prompt =
+          std::max(extent.longest_prompt, static_cast<int64_t>(example.prompt_ids.size()));
+  std::string longest_output;
+  for (const Example& example : data.warmup)
+    if (example.output.size() > longest_output.size()) longest_output = example.output;
+  extent.longest_output =
+      1 + static_cast<int64_t>(tokenizer.encode(longest_output, /*add_special_tokens=*/false).size());
+  for (const char* split : {"train", "validation", "test", "warmup"})
+    if (fs::exists(folder.data(split)))
+      extent.num_bytes += static_cast<int64_t>(fs::file_size(folder.data(split)));
+  return extent;
 }
 
 std::unique_ptr<engine::Warmup> make_warmup(const config::JobConfig& config, const Splits& data,
@@ -141,11 +165,12 @@ Run::Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_r
       config(config::parse_plan(folder.plan())),
       reporter(job_reporter),
       ranks(all_ranks),
-      decoder_options(engine::decoder_options(options.device, config.model.dtype)),
+      decoder_options(decoder_options_of(config, options.device)),
       tokenizer(text::Tokenizer::load(config.resolved.model_path)),
       chat_template(text::ChatTemplate::load(config.resolved.model_path)),
       data(load_splits(folder, config, tokenizer, chat_template)),
       length(run_length_of(config, data.train.size())),
+      memory(count_memory(folder, config, extent_of(folder, data, tokenizer), ranks.first())),
       policy(engine::Decoder::load(config.resolved.model_path, decoder_options)),
       warmup(make_warmup(config, data, tokenizer, policy, ranks)),
       trainer(policy, ppo_options_of(config), length.num_iterations, ranks),

@@ -22,6 +22,7 @@
 #include "text/tokenizer.h"
 #include "worker/dataset.h"
 #include "worker/job_folder.h"
+#include "worker/memory.h"
 #include "worker/reporter.h"
 #include "worker/run_state.h"
 #include "worker/scoring.h"
@@ -74,6 +75,7 @@ class Run {
   const std::optional<text::ChatTemplate> chat_template;
   const Splits data;
   const RunLength length;
+  const memory::Estimate memory;
   const std::shared_ptr<engine::Decoder> policy;
   std::unique_ptr<engine::Warmup> warmup;  // null without one, and once PPO has begun
   engine::PpoTrainer trainer;

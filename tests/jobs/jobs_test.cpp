@@ -235,6 +235,55 @@ TEST_F(Home, LetsOneJobRunOnTheMachineAndSaysWhyTheOthersWait) {
   EXPECT_TRUE(run_until_state(second, State::succeeded));
 }
 
+TEST_F(Home, LetsAJobWaitForTheMemoryThatAnotherHolds) {
+  stop();
+  config_.capacity.memory_gb = 0.5;
+  start();
+  const auto drop_small = [&](const std::string& name, const std::string& script) {
+    const fs::path folder = make_folder(name, script);
+    write_text(folder / "job.toml", std::string(kJobToml) + "[resources]\ncores = 1\n");
+    drop(folder);
+    run_until(
+        [&] { return !jobs_->list({.name = name}).empty() && jobs_->list({.name = name}).front().id != 0; });
+    return std::to_string(jobs_->list({.name = name}).front().id);
+  };
+  const std::string first = drop_small("first", "run\n");
+  ASSERT_TRUE(run_until_state(first, State::running));
+  EXPECT_GT(jobs_->memory(first).at("bytes"), 100'000'000);
+  const std::string second = drop_small("second", "finish\n");
+  ASSERT_TRUE(run_until_state(second, State::queued));
+  EXPECT_THAT(jobs_->get(second).reason, HasSubstr("of 500 MB of memory, and"));
+  answer_to([&](Jobs::Done done) { jobs_->cancel(first, "", done); });
+  EXPECT_TRUE(run_until_state(second, State::succeeded));
+}
+
+TEST_F(Home, CountsTheShotsBeforeAPromptInAJobsMemory) {
+  const fs::path file = root_ / "models/tiny/config.json";
+  Json model = parse_json(read_file(file), "config.json");
+  model["max_position_embeddings"] = 4096;
+  write_text(file, model.dump());
+  const auto cache_of = [&](const std::string& name, const std::string& data_keys) {
+    const fs::path folder = make_folder(name);
+    std::string toml = kJobToml;
+    toml.insert(toml.find("train ="), data_keys);
+    write_text(folder / "job.toml", toml);
+    std::string records;
+    for (const char* word : {"a", "b", "c"})
+      records += Json{{"task", std::string(400, 't')}, {"input", word}, {"output", word}}.dump() + "\n";
+    write_text(folder / "train.jsonl", records);
+    drop(folder);
+    EXPECT_TRUE(
+        run_until([&] { return !jobs_->list({.states = {State::succeeded}, .name = name}).empty(); }));
+    const std::string id = std::to_string(jobs_->list({.name = name}).front().id);
+    const Json memory = jobs_->memory(id);
+    for (const Json& term : memory.at("terms"))
+      if (term.at("name") == "KV cache") return term.at("bytes").get<int64_t>();
+    return int64_t{0};
+  };
+  const int64_t without = cache_of("without", "");
+  EXPECT_GT(cache_of("with", "shots = 1\n"), without + without / 2);
+}
+
 // ---- what an owner asks ----
 
 TEST_F(Home, PausesAndResumes) {
@@ -540,6 +589,18 @@ TEST_F(Home, RejectsMoreRanksThanTheMachineHasCores) {
   const fs::path folder = make_folder("bad");
   write_text(folder / "job.toml", std::string(kJobToml) + "[resources]\nranks = 250\n");
   EXPECT_THAT(rejection_of(folder), HasSubstr("asks for 250 cores"));
+}
+
+TEST_F(Home, RejectsWhatCanNeverHaveItsMemoryWithTheNumbers) {
+  const fs::path limited = make_folder("limited");
+  write_text(limited / "job.toml", std::string(kJobToml) + "[resources]\nmemory_gb = 0.1\n");
+  EXPECT_THAT(rejection_of(limited), HasSubstr("memory_gb = 0.1: it needs "));
+  stop();
+  config_.capacity.memory_gb = 0.1;
+  start();
+  const std::string reason = rejection_of(make_folder("large"));
+  EXPECT_THAT(reason, HasSubstr(", and may take 100 MB"));
+  EXPECT_THAT(reason, HasSubstr("process and data"));
 }
 
 TEST_F(Home, KeepsEarlierRejectionsOfTheSameName) {

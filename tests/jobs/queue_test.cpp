@@ -11,6 +11,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+constexpr int64_t kMemory = 10'000'000'000;  // bytes
+
 std::vector<int64_t> take_all(Queue& queue) {
   std::vector<int64_t> ids;
   while (const auto placement = queue.take_next()) ids.push_back(placement->id);
@@ -18,7 +20,7 @@ std::vector<int64_t> take_all(Queue& queue) {
 }
 
 TEST(Queue, ServesOneOwnerInTheOrderOfIds) {
-  Queue queue(1, {});
+  Queue queue(1, {}, kMemory);
   for (const int64_t id : {3, 1, 2}) queue.add({id, 7, 1, 0});
   std::vector<int64_t> order;
   while (const auto placement = queue.take_next()) {
@@ -29,7 +31,7 @@ TEST(Queue, ServesOneOwnerInTheOrderOfIds) {
 }
 
 TEST(Queue, GivesTheCoresThatAreAskedForAndAllByDefault) {
-  Queue queue(4, {});
+  Queue queue(4, {}, kMemory);
   queue.add({1, 0, 3, 0});
   queue.add({2, 0, 0, 0});
   const auto first = queue.take_next();
@@ -41,7 +43,7 @@ TEST(Queue, GivesTheCoresThatAreAskedForAndAllByDefault) {
 }
 
 TEST(Queue, LetsNobodyOvertakeAJobThatNeedsTheWholeMachine) {
-  Queue queue(4, {});
+  Queue queue(4, {}, kMemory);
   queue.add({1, 0, 2, 0});
   queue.add({2, 0, 4, 0});
   queue.add({3, 0, 1, 0});
@@ -53,7 +55,7 @@ TEST(Queue, LetsNobodyOvertakeAJobThatNeedsTheWholeMachine) {
 }
 
 TEST(Queue, SharesBetweenOwners) {
-  Queue queue(1, {});
+  Queue queue(1, {}, kMemory);
   for (int64_t id = 1; id <= 1000; ++id) queue.add({id, 100, 1, 0});
   queue.add({1001, 200, 1, 0});
   queue.add({1002, 200, 1, 0});
@@ -67,7 +69,7 @@ TEST(Queue, SharesBetweenOwners) {
 }
 
 TEST(Queue, GivesEachGpuOnceAndByUuid) {
-  Queue queue(8, {"GPU-a", "GPU-b"});
+  Queue queue(8, {"GPU-a", "GPU-b"}, kMemory);
   for (int64_t id = 1; id <= 3; ++id) queue.add({id, 0, 0, 1});
   const auto first = queue.take_next();
   const auto second = queue.take_next();
@@ -81,7 +83,7 @@ TEST(Queue, GivesEachGpuOnceAndByUuid) {
 }
 
 TEST(Queue, LetsJobsThatCanNeverFitStandAside) {
-  Queue queue(2, {});
+  Queue queue(2, {}, kMemory);
   queue.add({1, 0, 0, 1});
   queue.add({2, 0, 16, 0});
   queue.add({3, 0, 1, 0});
@@ -90,18 +92,32 @@ TEST(Queue, LetsJobsThatCanNeverFitStandAside) {
   EXPECT_THAT(queue.why(2), Contains(HasSubstr("asks for 16 cores, and this machine gives jobs 2")));
 }
 
+TEST(Queue, LetsAJobWaitForTheMemoryThatOthersHold) {
+  Queue queue(4, {}, kMemory);
+  queue.add({.id = 1, .cores = 1, .memory = 6'000'000'000});
+  queue.add({.id = 2, .cores = 1, .memory = 5'000'000'000});
+  EXPECT_THAT(take_all(queue), ElementsAre(1));
+  EXPECT_EQ(queue.why_in_short(2), "needs 5.0 GB of 10.0 GB of memory, and 4.0 GB are free");
+  EXPECT_THAT(queue.why(2), Contains("the others are held by job 1 (1 cores, 6.0 GB)"));
+  queue.remove(1);
+  EXPECT_THAT(take_all(queue), ElementsAre(2));
+  queue.add({.id = 3, .cores = 1, .memory = 11'000'000'000});
+  EXPECT_THAT(queue.why_in_short(3),
+              HasSubstr("needs 11.0 GB of memory, and this machine gives jobs 10.0 GB"));
+}
+
 TEST(Queue, SaysWhyAJobWaits) {
-  Queue queue(2, {});
+  Queue queue(2, {}, kMemory);
   for (int64_t id = 1; id <= 3; ++id) queue.add({id, 0, 2, 0});
   take_all(queue);
-  EXPECT_THAT(queue.why(3),
-              ElementsAre("needs 2 of 2 cores, and 0 are free", "the others are held by job 1 (2 cores)",
-                          "1 of its owner's jobs are ahead of it"));
+  EXPECT_THAT(queue.why(3), ElementsAre("needs 2 of 2 cores, and 0 are free",
+                                        "the others are held by job 1 (2 cores, 0 MB)",
+                                        "1 of its owner's jobs are ahead of it"));
   EXPECT_THAT(queue.why(1), IsEmpty());
 }
 
 TEST(Queue, FreesTheSlotsOfARemovedJob) {
-  Queue queue(2, {});
+  Queue queue(2, {}, kMemory);
   queue.add({1, 0, 2, 0});
   queue.add({2, 0, 2, 0});
   EXPECT_THAT(take_all(queue), ElementsAre(1));

@@ -323,7 +323,8 @@ TEST_F(Train, TwoRanksLearnWhatOneLearns) {
   ASSERT_EQ(found.size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
     for (const auto& [name, value] : expected[i]) {
-      if (name.starts_with("time/") || name.starts_with("throughput/")) continue;
+      if (name.starts_with("time/") || name.starts_with("throughput/") || name.starts_with("memory/"))
+        continue;
       EXPECT_NEAR(found[i].at(name), value, 1e-3 * (1 + std::abs(value))) << name << " in line " << i + 1;
     }
   }
@@ -379,6 +380,20 @@ TEST_F(Train, TwoAttemptsNeverRunAtOnce) {
   Subprocess second({.argv = {kWorker, "train", job.string()}, .stderr_file = dir_ / "second"});
   EXPECT_EQ(second.wait(kPatience_ms)->exit_code, 75);
   EXPECT_NE(read_file(dir_ / "second").find("another attempt"), std::string::npos);
+}
+
+TEST_F(Train, AJobBeyondItsMemoryFailsBeforeItLoadsAnythingAndForGood) {
+  const fs::path job = make_job("job");
+  std::string plan = read_file(job / "plan.toml");
+  plan.insert(plan.find("[resources]\n") + 12, "memory_gb = 0.1\n");
+  write_file_atomically(job / "plan.toml", plan);
+  const End end = run(job);
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_EQ(end.finished["error"]["code"], "resource");
+  EXPECT_EQ(end.finished["error"]["transient"], false);
+  const std::string message = end.finished["error"]["message"];
+  EXPECT_NE(message.find("and may take 100 MB"), std::string::npos) << message;
+  EXPECT_TRUE(fs::exists(job / "memory.json"));
 }
 
 TEST_F(Train, AScorerThatThrowsFailsTheJobInItsOwnWords) {

@@ -48,7 +48,7 @@ std::vector<NamedTensor> read_checked(const fs::path& file, const Json& descript
   if (!fs::is_regular_file(file)) damaged(file, "is missing");
   if (sha256_file(file) != digest.get<std::string>())
     damaged(file, "its bytes are not those that were saved");
-  return read_tensors(file);
+  return map_tensors(file);
 }
 
 }  // namespace

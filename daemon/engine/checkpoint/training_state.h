@@ -28,7 +28,8 @@ struct TrainingState {
 // Error(io).
 void write_training_state(const std::filesystem::path& dir, const TrainingState& state);
 
-// Throws Error(not_found) when there is none, Error(unsupported) for another version, and
+// The tensors are views of the mapped files: copy out of them, and a restored state is in memory once. Throws
+// Error(not_found) when there is none, Error(unsupported) for another version, and
 // Error(invalid_argument) that names the file for one that is damaged or of another kind.
 TrainingState read_training_state(const std::filesystem::path& dir, const std::string& kind);
 

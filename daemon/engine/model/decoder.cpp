@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "engine/model/fused_ops.h"
 #include "engine/model/initialise.h"
+#include "engine/model/kernels.h"
+#include "engine/model/recomputed.h"
 #include "engine/model/weight_files.h"
 
 namespace rft::engine {
@@ -135,8 +137,19 @@ at::Tensor Decoder::hidden_states(const at::Tensor& ids, std::span<const int64_t
   const std::vector<Placement> placements =
       placer_.sequences(T, lengths.empty() ? std::span<const int64_t>(whole) : lengths);
   at::Tensor x = embed(ids, at::arange(T, ids.options()));  // (B, T, H)
-  for (size_t i = 0; i < w.layers.size(); ++i) x = run_layer(config_, w.layers[i], x, placements[i]);
+  const bool checkpointing = options_.gradient_checkpointing && at::GradMode::is_enabled();
+  for (size_t i = 0; i < w.layers.size(); ++i) {
+    const auto run = [this, &layer = w.layers[i], placement = placements[i]](const at::Tensor& input) {
+      return run_layer(config_, layer, input, placement);
+    };
+    x = checkpointing ? recomputed(run, x) : run(x);
+  }
   return apply(config_, w.final_norm, x);
+}
+
+ComputeMode Decoder::compute_mode() const {
+  return {options_.compute_dtype == at::kBFloat16, options_.gradient_checkpointing,
+          options_.device.is_cpu() && kernels::available_f32()};
 }
 
 at::Tensor Decoder::logits(const at::Tensor& hidden) const {
@@ -208,15 +221,13 @@ std::shared_ptr<Decoder> Decoder::frozen_copy() const {
 
 void Decoder::save_weights(const std::filesystem::path& dir, at::ScalarType dtype,
                            std::span<const NamedTensor> carried) const {
-  const at::NoGradGuard no_grad;
   const std::vector<WeightSpec> specs = expected_weights(config_);
-  std::vector<NamedTensor> stored;
+  std::vector<NamedTensor> stored;  // views of the masters
   for (size_t i = 0; i < specs.size(); ++i) {
-    const at::Tensor weight = parameters_[i].tensor.detach().to(dtype);
+    const at::Tensor weight = parameters_[i].tensor.detach();
     stored.push_back({parameters_[i].name, specs[i].stored_transposed ? weight.t() : weight});
   }
-  stored.insert(stored.end(), carried.begin(), carried.end());
-  write_tensors(dir / "model.safetensors", stored);
+  write_tensors(dir / "model.safetensors", stored, dtype, carried);
 }
 
 }  // namespace rft::engine

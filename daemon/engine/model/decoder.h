@@ -22,6 +22,7 @@
 #include "engine/model/named_tensor.h"
 #include "engine/model/packed_step.h"
 #include "engine/model/placement.h"
+#include "engine/model/token_memory.h"
 
 namespace rft::engine {
 
@@ -32,6 +33,8 @@ struct DecoderOptions {
   at::ScalarType compute_dtype = at::kFloat;
   // Steps of a rollout by step_layer even where the packed step could take them: the slow reference.
   bool reference_step = false;
+  // In training a layer keeps its input alone and is computed again in the backward pass.
+  bool gradient_checkpointing = false;
 };
 
 // What "auto" means on this device: bfloat16 where it is fast (a GPU, or a CPU with avx512_bf16), else
@@ -51,6 +54,7 @@ class Decoder {
 
   const ModelConfig& config() const { return config_; }
   const DecoderOptions& options() const { return options_; }
+  ComputeMode compute_mode() const;
 
   // The float32 masters under their checkpoint keys, in a fixed order; a tied lm_head is absent. They require
   // gradients; change them in place under NoGradGuard, then call weights_changed().

@@ -138,8 +138,6 @@ void attend_queries(const bfloat16* q, int64_t D, const bfloat16* keys, const bf
 
 }  // namespace
 
-bool available_bf16() { return available_f32() && __builtin_cpu_supports("avx512bf16"); }
-
 void gemm_tile(Epilogue epilogue, const bfloat16* x, int64_t ldx, int64_t rows, const bfloat16* panel,
                int64_t K, const float* bias, float* out, int64_t ldo, int64_t columns) {
   const auto* tiles =

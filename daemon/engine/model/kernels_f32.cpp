@@ -115,12 +115,6 @@ void attend_queries(const float* q, int64_t D, const float* keys, const float* v
 
 }  // namespace
 
-bool available_f32() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("fma");
-}
-
 void gemm_tile(Epilogue epilogue, const float* x, int64_t ldx, int64_t rows, const float* panel, int64_t K,
                const float* bias, float* out, int64_t ldo, int64_t columns) {
   const Tile* tiles = epilogue == Epilogue::store        ? kTiles<Epilogue::store>

@@ -1,11 +1,14 @@
 #include "engine/model/weight_files.h"
 
+#include <ATen/ops/from_blob.h>
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <memory>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -46,12 +49,16 @@ UniqueFd open_to_read(const fs::path& file) {
   return fd;
 }
 
+at::ScalarType type_of(const fs::path& file, const StoredTensor& stored) {
+  const auto type = scalar_type(stored.dtype);
+  if (!type) throw Error(ErrorCode::unsupported, file.string() + ": " + stored.name + " is " + stored.dtype);
+  return *type;
+}
+
 // Read rather than mapped: a file that shrinks meanwhile is an error here, not a SIGBUS, and the bytes are
 // copied once either way.
 at::Tensor read_tensor(int fd, const fs::path& file, const StoredTensor& stored) {
-  const auto type = scalar_type(stored.dtype);
-  if (!type) throw Error(ErrorCode::unsupported, file.string() + ": " + stored.name + " is " + stored.dtype);
-  at::Tensor tensor = at::empty(stored.shape, *type);
+  at::Tensor tensor = at::empty(stored.shape, type_of(file, stored));
   char* out = static_cast<char*>(tensor.data_ptr());
   for (uint64_t done = 0; done < stored.num_bytes;) {
     const ssize_t got =
@@ -62,6 +69,17 @@ at::Tensor read_tensor(int fd, const fs::path& file, const StoredTensor& stored)
     done += static_cast<uint64_t>(got);
   }
   return tensor;
+}
+
+// A whole file, readable, for as long as somebody holds the pointer.
+std::shared_ptr<char> map_file(const fs::path& file) {
+  const UniqueFd fd = open_to_read(file);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) throw_errno(file.string());
+  const auto size = static_cast<size_t>(status.st_size);
+  void* const begin = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (begin == MAP_FAILED) throw_errno("cannot map " + file.string());
+  return {static_cast<char*>(begin), [size](char* mapped) { ::munmap(mapped, size); }};
 }
 
 void write_all(int fd, const fs::path& file, const char* bytes, size_t size) {
@@ -76,27 +94,35 @@ void write_all(int fd, const fs::path& file, const char* bytes, size_t size) {
 
 }  // namespace
 
-std::vector<NamedTensor> read_tensors(const fs::path& file) {
+std::vector<NamedTensor> map_tensors(const fs::path& file) {
   const std::vector<StoredTensor> header = read_safetensors_header(file);
-  const UniqueFd fd = open_to_read(file);
+  const std::shared_ptr<char> bytes = map_file(file);
   std::vector<NamedTensor> tensors;
-  for (const StoredTensor& stored : header)
-    tensors.push_back({stored.name, read_tensor(fd.get(), file, stored)});
+  for (const StoredTensor& stored : header) {
+    tensors.push_back({stored.name, at::from_blob(
+                                        bytes.get() + stored.begin, stored.shape, [bytes](void*) {},
+                                        at::TensorOptions(type_of(file, stored)))});
+  }
   return tensors;
 }
 
-void write_tensors(const fs::path& file, std::span<const NamedTensor> tensors) {
-  std::vector<StoredTensor> stored;
+void write_tensors(const fs::path& file, std::span<const NamedTensor> tensors,
+                   std::optional<at::ScalarType> dtype, std::span<const NamedTensor> carried) {
+  std::vector<std::pair<const NamedTensor*, at::ScalarType>> written;
   for (const NamedTensor& named : tensors)
-    stored.push_back({named.name, stored_name(named.tensor.scalar_type()), named.tensor.sizes().vec()});
+    written.emplace_back(&named, dtype.value_or(named.tensor.scalar_type()));
+  for (const NamedTensor& named : carried) written.emplace_back(&named, named.tensor.scalar_type());
+  std::vector<StoredTensor> stored;
+  for (const auto& [named, type] : written)
+    stored.push_back({named->name, stored_name(type), named->tensor.sizes().vec()});
   const std::string header = make_safetensors_header(stored);
 
   const fs::path temporary = file.string() + ".tmp";
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (fd.get() < 0) throw_errno(temporary.string());
   write_all(fd.get(), temporary, header.data(), header.size());
-  for (const NamedTensor& named : tensors) {
-    const at::Tensor bytes = named.tensor.detach().cpu().contiguous();
+  for (const auto& [named, type] : written) {
+    const at::Tensor bytes = named->tensor.detach().to(at::kCPU, type).contiguous();
     write_all(fd.get(), temporary, static_cast<const char*>(bytes.data_ptr()), bytes.nbytes());
   }
   if (::fsync(fd.get()) != 0) throw_errno(temporary.string());

@@ -17,11 +17,14 @@ double clip_by_global_norm(const std::vector<at::Tensor>& gradients, double max_
 }
 
 AdamW::AdamW(std::vector<at::Tensor> parameters, const AdamWOptions& options)
-    : parameters_(std::move(parameters)), options_(options) {
-  for (const at::Tensor& parameter : parameters_) {
-    state_.first_moments.push_back(at::zeros_like(parameter, at::MemoryFormat::Contiguous).detach());
-    state_.second_moments.push_back(at::zeros_like(parameter, at::MemoryFormat::Contiguous).detach());
+    : parameters_(std::move(parameters)), options_(options) {}
+
+const AdamWState& AdamW::state() const {
+  for (size_t i = state_.first_moments.size(); i < parameters_.size(); ++i) {
+    state_.first_moments.push_back(at::zeros_like(parameters_[i], at::MemoryFormat::Contiguous).detach());
+    state_.second_moments.push_back(at::zeros_like(parameters_[i], at::MemoryFormat::Contiguous).detach());
   }
+  return state_;
 }
 
 AdamW::Step AdamW::step(double learning_rate) {
@@ -34,6 +37,7 @@ AdamW::Step AdamW::step(double learning_rate) {
   result.grad_norm = clip_by_global_norm(gradients, options_.max_grad_norm);
   result.skipped = !std::isfinite(result.grad_norm);
   if (!result.skipped) {
+    const AdamWState& moments = this->state();
     ++state_.num_steps;
     for (const bool decays : {true, false}) {
       std::vector<at::Tensor> weights, slopes, first, second;
@@ -41,8 +45,8 @@ AdamW::Step AdamW::step(double learning_rate) {
         if (!parameters_[i].grad().defined() || (parameters_[i].dim() >= 2) != decays) continue;
         weights.push_back(parameters_[i]);
         slopes.push_back(parameters_[i].grad());
-        first.push_back(state_.first_moments[i]);
-        second.push_back(state_.second_moments[i]);
+        first.push_back(moments.first_moments[i]);
+        second.push_back(moments.second_moments[i]);
       }
       if (weights.empty()) continue;
       const at::Tensor step = at::full({}, static_cast<double>(state_.num_steps), at::kFloat);
@@ -71,9 +75,10 @@ void AdamW::restore(const AdamWState& state) {
   if (!fits(state.first_moments) || !fits(state.second_moments) || state.num_steps < 0) {
     throw Error(ErrorCode::invalid_argument, "the optimiser's state is of another model");
   }
+  const AdamWState& moments = this->state();
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    state_.first_moments[i].copy_(state.first_moments[i]);
-    state_.second_moments[i].copy_(state.second_moments[i]);
+    moments.first_moments[i].copy_(state.first_moments[i]);
+    moments.second_moments[i].copy_(state.second_moments[i]);
   }
   state_.num_steps = state.num_steps;
 }

@@ -1,5 +1,6 @@
 // AdamW with the gradient clipped by its global norm. The moments live here, the weights elsewhere: the
-// optimiser is given their tensors once and changes them in place. Not thread-safe.
+// optimiser is given their tensors once and changes them in place. The moments take memory from the first
+// step on, so that an optimiser that waits for its turn costs nothing. Not thread-safe.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -39,14 +40,14 @@ class AdamW {
   void drop_gradients();
 
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
-  const AdamWState& state() const { return state_; }
+  const AdamWState& state() const;
   // Takes over a state of the same shapes (copied). Throws Error(invalid_argument) for any other.
   void restore(const AdamWState& state);
 
  private:
   std::vector<at::Tensor> parameters_;
   AdamWOptions options_;
-  AdamWState state_;
+  mutable AdamWState state_;  // its moments are made when they are first asked for
 };
 
 // The Euclidean norm of all gradients together, and the gradients scaled in place so that it is at most

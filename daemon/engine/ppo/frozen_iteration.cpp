@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "engine/model/decoder.h"
+#include "engine/model/token_memory.h"
 #include "engine/ppo/advantages.h"
 #include "engine/ppo/diagnostics.h"
 #include "engine/ppo/losses.h"
@@ -81,7 +82,8 @@ Statements ask(const Decoder& decoder, const Critic* critic, const FrozenIterati
   std::vector<int64_t> all(iteration.sequences.size());
   std::iota(all.begin(), all.end(), int64_t{0});
   const std::vector<int64_t> own = own_rows(iteration.sequences, all, ranks);
-  const int64_t max_tokens = micro_batch_tokens(decoder.config(), options.micro_batch_tokens);
+  const int64_t max_tokens =
+      micro_batch_tokens(decoder.config(), decoder.compute_mode(), options.micro_batch_tokens);
   const at::Device device = iteration.episode_mask.device();
   for (const std::vector<int64_t>& rows : micro_batches(iteration.sequences, own, max_tokens)) {
     const TokenBatch batch =

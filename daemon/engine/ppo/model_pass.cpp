@@ -7,18 +7,10 @@
 #include <vector>
 
 #include "engine/model/decoder.h"
+#include "engine/model/token_memory.h"
 
 namespace rft::engine {
 namespace {
-
-// Logits of one chunk: 16 MiB of float32, small enough to stay near the cores and large enough for the
-// projection to run at full speed.
-constexpr int64_t kChunkLogits = int64_t{1} << 22;
-constexpr int64_t kMinChunkRows = 128;
-
-int64_t chunk_rows(const Decoder& decoder) {
-  return std::max(kMinChunkRows, kChunkLogits / decoder.config().vocab_size);
-}
 
 // (b, L, H) -> (M, H): the states that predict the batch's tokens.
 at::Tensor predicting_states(const at::Tensor& hidden, const at::Tensor& positions) {
@@ -39,7 +31,7 @@ Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const T
   const at::Tensor hidden = decoder.hidden_states(batch.ids, batch.lengths);  // (b, L, H)
   const at::Tensor states = predicting_states(hidden, batch.positions);       // (M, H)
   std::vector<at::Tensor> log_probs, entropies;
-  const int64_t step = chunk_rows(decoder);
+  const int64_t step = logits_chunk_rows(decoder.config());
   for (int64_t begin = 0; begin < states.size(0); begin += step) {
     const int64_t count = std::min(step, states.size(0) - begin);
     const TokenLogProbs chunk =
@@ -70,7 +62,7 @@ void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, doubl
   const at::Tensor states = predicting_states(hidden.detach(), batch.positions);  // (M, H)
   // The gradient stops at `states`, chunk by chunk, and goes on through the trunk once, at the end.
   const at::Tensor slope = at::empty_like(states);
-  const int64_t step = chunk_rows(decoder);
+  const int64_t step = logits_chunk_rows(decoder.config());
   for (int64_t begin = 0; begin < states.size(0); begin += step) {
     const int64_t count = std::min(step, states.size(0) - begin);
     const at::Tensor chunk = states.narrow(0, begin, count).detach().requires_grad_();
@@ -87,14 +79,6 @@ void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, doubl
 void accumulate_value_gradients(const Decoder& trunk, const ValueHead& value_head, const TokenBatch& batch,
                                 const ValueLoss& loss) {
   loss(values_of(trunk.hidden_states(batch.ids), value_head, batch).values).backward();
-}
-
-int64_t micro_batch_tokens(const ModelConfig& config, int64_t asked) {
-  if (asked > 0) return asked;
-  // What a layer keeps of a token for its backward pass, in floats, and the head's chunk apart.
-  const int64_t per_layer = 10 * config.hidden_size + 4 * config.intermediate_size;
-  const int64_t bytes_per_token = 4 * per_layer * config.num_layers;
-  return std::clamp<int64_t>((int64_t{2} << 30) / bytes_per_token, 512, 8192);
 }
 
 }  // namespace rft::engine

@@ -14,7 +14,6 @@
 namespace rft::engine {
 
 class Decoder;
-struct ModelConfig;
 
 struct Evaluation {
   at::Tensor log_probs;  // (M) float32
@@ -50,9 +49,5 @@ void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, doubl
 using ValueLoss = std::function<at::Tensor(const at::Tensor& values)>;
 void accumulate_value_gradients(const Decoder& trunk, const ValueHead& value_head, const TokenBatch& batch,
                                 const ValueLoss& loss);
-
-// How many padded tokens may go through the model at once in training: `asked`, or for 0 as many as their
-// activations fit in 2 GiB by an estimate from the model's shape.
-int64_t micro_batch_tokens(const ModelConfig& config, int64_t asked);
 
 }  // namespace rft::engine

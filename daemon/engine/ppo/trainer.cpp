@@ -200,6 +200,8 @@ void PpoTrainer::scale_learning_rate(double factor) { state_->learning_rate_scal
 
 UpdateReport PpoTrainer::update(std::span<const Episode> episodes, int64_t iteration,
                                 ProgressSink& progress) {
+  progress.advance("update", 0, state_->options.num_ppo_epochs * state_->options.minibatches, "steps");
+  state_->policy->weights_changed();  // drops the rollout's packed copies: the update needs their memory
   const FrozenIteration frozen = freeze_iteration(episodes, *state_->policy, state_->reference.get(),
                                                   state_->critic_or_null(), state_->options, state_->ranks);
   UpdateReport report{iteration_metrics(frozen, state_->options), kl_per_episode(frozen)};

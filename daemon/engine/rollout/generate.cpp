@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/counter_random.h"
+#include "engine/model/token_memory.h"
 #include "engine/rollout/sampler.h"
 #include "engine/rollout/stop_strings.h"
 
@@ -15,9 +16,6 @@ namespace rft::engine {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Padded tokens of one prefill: enough to fill the machine, few enough to bound the activations.
-constexpr int64_t kPrefillTokens = 8192;
 
 // A sequence under way in row r of the cache, r its place in Rollout::rows_.
 struct Row {

@@ -31,7 +31,7 @@ struct SamplingOptions {
   bool ignore_eos = false;
   uint64_t seed = 0;
   uint64_t iteration = 0;
-  int64_t max_batch = 64;  // sequences under way at the same time; it changes speed and memory only
+  int64_t max_batch = kRolloutRows;  // sequences under way at the same time; it changes speed and memory only
 };
 
 enum class FinishReason { eos, stop, length };

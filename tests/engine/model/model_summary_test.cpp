@@ -54,7 +54,7 @@ TEST(ModelSummary, AMissingAMisshapenAndAStrangeWeightAreNamed) {
   const TempDir dir;
   const auto decoder = tiny_decoder();
   write_model(dir.path(), *decoder);
-  std::vector<NamedTensor> tensors = read_tensors(dir / "model.safetensors");
+  std::vector<NamedTensor> tensors = map_tensors(dir / "model.safetensors");
   const NamedTensor first = tensors.front();
 
   tensors.front() = {first.name, at::zeros({3, 5})};
@@ -79,7 +79,7 @@ TEST(ModelSummary, ShardsMustBePlainNamesThatHoldWhatTheIndexSays) {
   const TempDir dir;
   const auto decoder = tiny_decoder();
   write_model(dir.path(), *decoder);
-  const std::vector<NamedTensor> all = read_tensors(dir / "model.safetensors");
+  const std::vector<NamedTensor> all = map_tensors(dir / "model.safetensors");
   std::filesystem::remove(dir / "model.safetensors");
   EXPECT_THAT(reason_of(dir.path()), HasSubstr("no model.safetensors"));
 

@@ -96,15 +96,5 @@ TEST_F(ModelPass, GradientsEqualThoseOfTheWholeLogits) {
   EXPECT_TRUE(close(fast_head, head.weight.grad(), 1e-5));
 }
 
-TEST(MicroBatchTokens, LeaveRoomForLargeModelsAndFollowWhatIsAsked) {
-  ModelConfig config = testing::tiny_config();
-  EXPECT_EQ(micro_batch_tokens(config, 0), 8192);
-  EXPECT_EQ(micro_batch_tokens(config, 77), 77);
-  config.hidden_size = 4096;
-  config.intermediate_size = 14336;
-  config.num_layers = 32;
-  EXPECT_EQ(micro_batch_tokens(config, 0), 512);
-}
-
 }  // namespace
 }  // namespace rft::engine

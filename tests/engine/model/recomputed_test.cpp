@@ -1,0 +1,72 @@
+#include "engine/model/recomputed.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "engine/support/allocation_meter.h"
+#include "engine/support/tiny_model.h"
+
+namespace rft::engine {
+namespace {
+
+std::vector<at::Tensor> take_gradients(const Decoder& decoder) {
+  std::vector<at::Tensor> gradients;
+  for (const NamedTensor& parameter : decoder.parameters()) {
+    gradients.push_back(parameter.tensor.grad().clone());
+    at::Tensor(parameter.tensor).mutable_grad() = at::Tensor();
+  }
+  return gradients;
+}
+
+// The gradients of two batches, one after the other, of a loss that is no plain sum.
+std::vector<at::Tensor> gradients_of(const Decoder& decoder) {
+  for (const uint64_t seed : {3, 4}) {
+    const at::Tensor ids = at::tensor(some_ids(36, seed), at::kLong).view({3, 12});
+    decoder.logits(decoder.hidden_states(ids)).square().mean().backward();
+  }
+  return take_gradients(decoder);
+}
+
+TEST(GradientCheckpointing, GivesTheSameGradientsBitForBit) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const auto plain = tiny_decoder(7, dtype);
+    Decoder checkpointed(plain->config(), plain->parameters(),
+                         {.compute_dtype = dtype, .gradient_checkpointing = true});
+    const auto expected = gradients_of(*plain), found = gradients_of(checkpointed);
+    for (size_t i = 0; i < expected.size(); ++i)
+      EXPECT_TRUE(at::equal(expected[i], found[i])) << plain->parameters()[i].name;
+  }
+}
+
+TEST(GradientCheckpointing, ReachesLeavesBehindAnInputThatNeedsNoGradient) {
+  const at::Tensor weight = at::ones({3}).requires_grad_(), x = at::arange(3, at::kFloat);
+  recomputed([&](const at::Tensor& input) { return input * weight; }, x).sum().backward();
+  EXPECT_TRUE(at::equal(weight.grad(), x));
+}
+
+TEST(GradientCheckpointing, ComputesNothingTwiceWithoutGradients) {
+  const auto plain = tiny_decoder();
+  const Decoder checkpointed(plain->config(), plain->parameters(), {.gradient_checkpointing = true});
+  const at::NoGradGuard no_grad;
+  const at::Tensor ids = at::tensor(some_ids(12, 3), at::kLong).view({1, 12});
+  EXPECT_FALSE(checkpointed.hidden_states(ids).requires_grad());
+  EXPECT_TRUE(at::equal(checkpointed.hidden_states(ids), plain->hidden_states(ids)));
+}
+
+TEST(GradientCheckpointing, KeepsMuchLessForTheBackwardPass) {
+  ModelConfig config = tiny_config();
+  config.num_layers = 12;
+  const auto plain = tiny_decoder(7, at::kFloat, config);
+  const Decoder checkpointed(config, plain->parameters(), {.gradient_checkpointing = true});
+  const at::Tensor ids = at::tensor(some_ids(600, 3), at::kLong).view({6, 100});
+  AllocationMeter& meter = AllocationMeter::get();
+  const auto kept = [&](const Decoder& decoder) {
+    meter.restart();
+    const at::Tensor hidden = decoder.hidden_states(ids);
+    return meter.now();
+  };
+  EXPECT_LT(5 * kept(checkpointed), kept(*plain));
+}
+
+}  // namespace
+}  // namespace rft::engine
