@@ -18,10 +18,13 @@ uint64_t bytes_in(const fs::path& folder) {
   return bytes;
 }
 
-// The job's exported model.
-fs::path model_of(const Json& job) {
-  const fs::path model = fs::path(text_of(job, "folder")) / "model";
-  if (fs::is_directory(model)) return model;
+// What the job leaves: its model, or the LoRA adapter that it trained unless that is to be `merged`.
+fs::path result_of(const Json& job, bool merged) {
+  const fs::path folder = text_of(job, "folder");
+  if (fs::is_directory(folder / "model")) {
+    const bool has_adapter = fs::is_directory(folder / "adapter");
+    return folder / (has_adapter && !merged ? "adapter" : "model");
+  }
   const std::string id = whole(whole_of(job, "id")), state = text_of(job, "state");
   throw Error(ErrorCode::conflict,
               "job " + id + " has no model yet, its state is " + state +
@@ -29,14 +32,14 @@ fs::path model_of(const Json& job) {
 }
 
 // Copies whole or not at all: under a temporary name beside the target, synced, then renamed.
-void copy_model(const fs::path& model, const fs::path& target) {
+void copy_whole(const fs::path& source, const fs::path& target) {
   if (fs::exists(target))
     throw Error(ErrorCode::conflict, target.string() + " is there already; name a folder that is not", "DIR");
   fs::create_directories(target.parent_path());
   const fs::path temporary =
       target.parent_path() / (".tmp-" + target.filename().string() + "-" + std::to_string(::getpid()));
   try {
-    fs::copy(model, temporary, fs::copy_options::recursive);
+    fs::copy(source, temporary, fs::copy_options::recursive);
     publish_folder(temporary, target);
   } catch (const fs::filesystem_error& error) {
     std::error_code ignored;
@@ -55,16 +58,23 @@ Run define_export(CLI::App& app) {
   const auto job_name = std::make_shared<std::string>();
   const auto folder = std::make_shared<std::string>();
   app.add_option("JOB", *job_name, "Number or name")->required();
-  app.add_option("DIR", *folder, "The folder to make: a Hugging Face model directory")->required();
+  const auto merge = std::make_shared<bool>(false);
+  app.add_option("DIR", *folder,
+                 "The folder to make: a Hugging Face model directory, or of a job with LoRA its PEFT adapter")
+      ->required();
+  app.add_flag("--merge", *merge, "Of a job with LoRA the whole model, the adapter merged into it");
   return [=](Session& session) {
     const Json job = session.client.ask("show", {{"job", *job_name}}).at("job");
     fs::path target = fs::absolute(*folder).lexically_normal();
     if (!target.has_filename()) target = target.parent_path();  // a slash at its end
-    copy_model(model_of(job), target);
+    const fs::path result = result_of(job, *merge);
+    copy_whole(result, target);
     const uint64_t bytes = bytes_in(target);
-    session.out.line(target.string() + ": " + bytes_text(bytes) + ", the best model of job " +
+    const std::string what = result.filename();  // model or adapter
+    session.out.line(target.string() + ": " + bytes_text(bytes) + ", the best " + what + " of job " +
                      whole(whole_of(job, "id")));
-    session.out.value({{"job", whole_of(job, "id")}, {"folder", target.string()}, {"bytes", bytes}});
+    session.out.value(
+        {{"job", whole_of(job, "id")}, {"what", what}, {"folder", target.string()}, {"bytes", bytes}});
     return kOk;
   };
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "config/key_table.h"
 
@@ -12,6 +14,7 @@ namespace {
 std::vector<Key> job_keys(JobConfig& job) {
   auto& [name, model, data, scorer, warmup, training, ppo, rollout, validation, watch, checkpoint, resources,
          retry, resolved, lines] = job;
+  LoraConfig& lora = model.lora;
   return {
       {"", "name", &name, {}, "what the job is called; empty: the folder's name"},
 
@@ -25,6 +28,24 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"model", "dtype", &model.dtype, one_of({"auto", "float32", "bfloat16"}),
        "precision of the computation; `auto` takes bfloat16 where the device is fast at it. Weights are kept "
        "in float32"},
+      {"model",
+       "adapter",
+       &model.adapter,
+       {},
+       "a PEFT LoRA adapter of this model to go on from, in a folder named as `path` is; rank, alpha and "
+       "targets are its own; empty: none"},
+
+      {"model.lora", "rank", &lora.rank, between(0, 65536),
+       "rank of the LoRA adapter that is trained instead of the weights; 0: none, every weight is trained"},
+      {"model.lora", "alpha", &lora.alpha, at_least(0),
+       "the adapter's product is multiplied by alpha / rank; 0: alpha is twice the rank"},
+      {"model.lora", "rslora", &lora.rslora, {}, "multiply by alpha / √rank instead (rank-stabilised LoRA)"},
+      {"model.lora",
+       "targets",
+       &lora.targets,
+       {},
+       "modules that get an adapter, by the end of their names, such as `[\"q_proj\", \"v_proj\"]`; "
+       "`\"all-linear\"`, the default, is every linear of the layers"},
 
       {"data", "train", &data.train, {}, "JSONL file of the training prompts, in the job folder", true},
       {"data",
@@ -244,6 +265,7 @@ std::vector<Key> job_keys(JobConfig& job) {
        "how the scorer runs", true},
       {"resolved", "scorer_digest", &resolved.scorer_digest, {}, "SHA-256 of the pinned scorer", true},
       {"resolved", "scorer_trusted", &resolved.scorer_trusted, {}, "whether it runs without isolation"},
+      {"resolved", "adapter_path", &resolved.adapter_path, {}, "absolute path of the adapter; empty: none"},
   };
 }
 
@@ -259,12 +281,17 @@ constexpr std::string_view kUnfiltered =
     "update can "
     "push a sampled token out of the filter. Use temperature; filters are allowed in [validation]";
 
+constexpr std::string_view kNoDropout =
+    "training runs without dropout: the log-probs before an update and during it must be those of one and "
+    "the same network, or the ratio of the two means nothing. Leave the key out";
+
 const std::vector<RefusedKey>& refused_job_keys() {
   static const std::vector<RefusedKey> keys = {
       {"rollout", "top_k", kUnfiltered},
       {"rollout", "top_p", kUnfiltered},
       {"rollout", "min_p", kUnfiltered},
-      {"model", "lora", "this version trains every weight; leave the key out"},
+      {"model.lora", "dropout", kNoDropout},
+      {"model.lora", "lora_dropout", kNoDropout},
       {"", "resolved", "it is what admission decides; leave the section out"},
   };
   return keys;
@@ -275,6 +302,7 @@ class Checks {
   explicit Checks(const JobConfig& job) : job_(job) {}
 
   void run() const {
+    check_lora();
     check_validation();
     check_estimator();
     check_sizes();
@@ -290,6 +318,24 @@ class Checks {
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{}[{}] {} {}", job_.lines.where(section, name), section, name, message),
                 std::string(name));
+  }
+
+  void check_lora() const {
+    const LoraConfig& lora = job_.model.lora;
+    if (job_.lines.given("model.lora", "") && !job_.lines.given("model.lora", "rank"))
+      fail("model.lora", "rank", "is missing; give one, such as rank = 16, or leave the table out");
+    if (lora.rank == 0 && (lora.alpha != 0 || lora.rslora || !lora.targets.empty()))
+      fail("model.lora", "rank",
+           "= 0 trains every weight and needs no other key of this table; give a rank, such as 16, or leave "
+           "the "
+           "table out");
+    if (lora.rank > 0 && !job_.model.adapter.empty())
+      fail("model.lora", "rank",
+           "excludes [model] adapter, which brings a rank of its own; leave one of the two out");
+    const auto all = std::find(lora.targets.begin(), lora.targets.end(), "all-linear");
+    if (all != lora.targets.end() && lora.targets.size() > 1)
+      fail("model.lora", "targets",
+           "names all-linear and other modules beside it; give the one or the others");
   }
 
   void check_validation() const {
@@ -389,6 +435,9 @@ JobConfig parse_job(const std::filesystem::path& file) {
   job.lines = read_toml(file, owner_keys(job), refused_job_keys());
   Checks(job).run();
   if (job.data.validation.empty() && job.data.validation_split == 0) job.data.validation_split = 0.1;
+  LoraConfig& lora = job.model.lora;
+  if (lora.rank > 0 && lora.alpha == 0) lora.alpha = 2 * static_cast<double>(lora.rank);
+  if (lora.rank > 0 && lora.targets.empty()) lora.targets = {"all-linear"};
   return job;
 }
 

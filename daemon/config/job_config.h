@@ -15,9 +15,19 @@
 
 namespace rft::config {
 
+// Low-rank adaptation: small matrices beside the model's, which alone are trained.
+struct LoraConfig {
+  int64_t rank = 0;  // 0: none, every weight is trained
+  double alpha = 0;  // 0: twice the rank
+  bool rslora = false;
+  std::vector<std::string> targets;  // module names; empty: "all-linear"
+};
+
 struct ModelConfig {
   std::string path;            // under HOME/models, absolute, or in the job folder
   std::string dtype = "auto";  // auto | float32 | bfloat16: of the computation; weights are kept in float32
+  std::string adapter;         // a PEFT adapter to go on from, placed as `path` is; empty: none
+  LoraConfig lora;
 };
 
 struct DataConfig {
@@ -139,6 +149,7 @@ struct ResolvedConfig {
   std::string scorer_kind;            // shared_object | python | command
   std::string scorer_digest;          // sha256 of the pinned bytes
   bool scorer_trusted = false;        // runs without isolation, as rftd.toml permits
+  std::string adapter_path;           // absolute; empty: none
 };
 
 struct JobConfig {

@@ -106,13 +106,15 @@ class Reader {
       if (const Key* key = find(section, name)) {
         lines_.add(section, name, line);
         assign(*key, node);
-      } else if (section.empty() && is_section(name)) {
+      } else if (const std::string inner_name = inner_section(section, name); is_section(inner_name)) {
         const auto* inner = node.as_table();
         if (inner == nullptr)
-          fail(where(node), fmt::format("{} is {}; write it as a section [{}]", name, kind_of(node), name),
+          fail(where(node),
+               fmt::format("{} is {}; write it as a section [{}]", full_name(section, name), kind_of(node),
+                           inner_name),
                name);
-        lines_.add(name, "", line);
-        read_section(name, *inner);
+        lines_.add(inner_name, "", line);
+        read_section(inner_name, *inner);
       } else {
         fail_unknown(section, name, line, node.is_table());
       }
@@ -130,6 +132,11 @@ class Reader {
       return key.section == section && key.name == name;
     });
     return found == keys_.end() ? nullptr : &*found;
+  }
+
+  // What TOML calls the table `name` of a section: [model.lora].
+  static std::string inner_section(std::string_view section, std::string_view name) {
+    return section.empty() ? std::string(name) : fmt::format("{}.{}", section, name);
   }
 
   bool is_section(std::string_view name) const {
@@ -164,12 +171,14 @@ class Reader {
                             : fmt::format("the sections are {}", fmt::join(names, ", "))),
            name);
     }
-    fail(where(line), fmt::format("unknown key {}; {}", full_name(section, name), key_advice(section, name)), name);
+    fail(where(line), fmt::format("unknown key {}; {}", full_name(section, name), key_advice(section, name)),
+         name);
   }
 
   std::string key_advice(std::string_view section, std::string_view name) const {
     for (const auto& key : keys_)
-      if (key.name == name) return "it belongs " + (key.section.empty() ? "at the top" : fmt::format("in [{}]", key.section));
+      if (key.name == name)
+        return "it belongs " + (key.section.empty() ? "at the top" : fmt::format("in [{}]", key.section));
     const auto names = key_names(section);
     if (const auto near = nearest(name, names)) return fmt::format("did you mean {}?", *near);
     if (const auto near = nearest(name, key_names(std::nullopt)))
@@ -256,6 +265,10 @@ class Reader {
   }
 
   void assign_to(std::vector<std::string>& member, const Key& key, const toml::node& node) const {
+    if (node.is_string()) {
+      member = {node.as_string()->get()};
+      return;
+    }
     const auto* array = node.as_array();
     if (array == nullptr) fail_type(key, node);
     member.clear();

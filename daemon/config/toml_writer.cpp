@@ -79,7 +79,7 @@ struct TypeText {
   std::string operator()(const bool*) const { return "true or false"; }
   std::string operator()(const std::string*) const { return "string"; }
   std::string operator()(const std::filesystem::path*) const { return "path"; }
-  std::string operator()(const std::vector<std::string>*) const { return "list of strings"; }
+  std::string operator()(const std::vector<std::string>*) const { return "string or list of strings"; }
   std::string operator()(const Json*) const { return "table"; }
 };
 

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/sha256.h"
+#include "engine/model/lora_config.h"
 #include "jobs/folder.h"
 #include "plugins/adapter.h"
 
@@ -177,6 +178,19 @@ config::JobConfig parse_input(const fs::path& input) {
   return job;
 }
 
+// Whether the model has the linears that a new adapter is for.
+void check_targets(const config::JobConfig& job, const fs::path& model) {
+  if (job.model.lora.rank == 0) return;
+  try {
+    engine::find_linears(engine::read_model_config(model).config, job.model.lora.targets);
+  } catch (const Error& error) {
+    throw Error(
+        error.code(),
+        fmt::format("{}[model.lora] targets: {}", job.lines.where("model.lora", "targets"), error.what()),
+        "targets");
+  }
+}
+
 // Of what a chat template puts around a prompt, as far as one can tell without rendering it.
 int64_t template_bytes(const fs::path& model) {
   const fs::path config = model / "tokenizer_config.json";
@@ -254,6 +268,8 @@ Admitted Admission::admit(int64_t id, const fs::path& folder) {
   try {
     config::JobConfig job = parse_input(input);
     const fs::path model = find_model(job, input);
+    check_targets(job, model);
+    const fs::path lora_adapter = find_adapter(job, model, input);
     const auto scorer =
         resolve(at_key(job, "scorer", "plugin", job.scorer.plugin), job.scorer.plugin, input, "scorer");
     const auto adapter =
@@ -270,8 +286,13 @@ Admitted Admission::admit(int64_t id, const fs::path& folder) {
     write_data(job, options, input, folder / "data");
 
     job.model.dtype = resolve_dtype(job);
-    job.resolved = {
-        id, model, scorer.plugin.path, scorer.plugin.implementation, scorer.plugin.digest, scorer.unconfined};
+    job.resolved = {id,
+                    model,
+                    scorer.plugin.path,
+                    scorer.plugin.implementation,
+                    scorer.plugin.digest,
+                    scorer.unconfined,
+                    lora_adapter};
     fs::remove(folder / "manifest.sha256");
     write_file_atomically(folder / "plan.toml", config::to_toml(job));
     const memory::Estimate memory = estimate_memory(job, folder);
@@ -305,6 +326,19 @@ fs::path Admission::find_model(const config::JobConfig& job, const fs::path& inp
   }
 }
 
+// The adapter that the job goes on from; empty: none.
+fs::path Admission::find_adapter(const config::JobConfig& job, const fs::path& model,
+                                 const fs::path& input) const {
+  if (job.model.adapter.empty()) return {};
+  try {
+    const fs::path adapter = locate_model(job.model.adapter, input);
+    engine::check_adapter(adapter, engine::read_model_config(model).config);
+    return adapter;
+  } catch (const Error& error) {
+    throw Error(error.code(), at_key(job, "model", "adapter", job.model.adapter) + error.what(), "adapter");
+  }
+}
+
 fs::path Admission::locate_model(const std::string& path, const fs::path& input) const {
   const fs::path named = path;
   if (named.is_absolute()) {
@@ -322,10 +356,10 @@ fs::path Admission::locate_model(const std::string& path, const fs::path& input)
     for (const auto& entry : fs::directory_iterator(models_))
       if (entry.is_directory()) known.push_back(entry.path().filename().string());
   std::sort(known.begin(), known.end());
-  reject(fmt::format(
-      "it is neither under {} ({}) nor in the job folder; put the model there, or give an absolute path",
-      models_.string(),
-      known.empty() ? "which is empty" : fmt::format("which holds {}", fmt::join(known, ", "))));
+  reject(
+      fmt::format("it is neither under {} ({}) nor in the job folder; put it there, or give an absolute path",
+                  models_.string(),
+                  known.empty() ? "which is empty" : fmt::format("which holds {}", fmt::join(known, ", "))));
 }
 
 engine::ModelSummary Admission::check_model_once(const fs::path& model) {

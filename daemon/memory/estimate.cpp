@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/machine_memory.h"
 #include "engine/model/kernels.h"
+#include "engine/model/lora_config.h"
 #include "engine/model/token_memory.h"
 
 namespace rft::memory {
@@ -56,6 +57,27 @@ Parameters count(const engine::ModelConfig& model) {
   // An embedding is looked up; only where it is the head too does it take part in a product.
   if (!model.tie_word_embeddings) counts.matrices -= model.vocab_size * model.hidden_size;
   return counts;
+}
+
+// What a LoRA job trains instead of the model.
+struct Adapter {
+  int64_t factors = 0;  // parameters; 0: none, every weight is trained
+  int64_t width = 0;    // ranks of all linears together: what each token keeps between A and B
+};
+
+Adapter adapter_of(const engine::ModelConfig& model, const config::JobConfig& job) {
+  const config::LoraConfig& asked = job.model.lora;
+  const bool given = !job.resolved.adapter_path.empty();
+  if (!given && asked.rank == 0) return {};
+  const engine::LoraConfig lora =
+      given ? engine::check_adapter(job.resolved.adapter_path, model)
+            : engine::LoraConfig{asked.rank, asked.alpha, asked.rslora, asked.targets};
+  Adapter adapter;
+  for (const engine::LinearSpec& linear : engine::find_linears(model, lora.targets)) {
+    adapter.factors += lora.rank * (linear.in + linear.out);
+    adapter.width += lora.rank;
+  }
+  return adapter;
 }
 
 // The largest batch of sequences of `length` tokens whose activations are there at a time.
@@ -108,7 +130,7 @@ struct Working {
 };
 
 Working working_memory(const engine::ModelConfig& model, const config::JobConfig& job, const DataExtent& data,
-                       const Parameters& parameters) {
+                       const Parameters& parameters, const Adapter& adapter) {
   const ComputeMode mode = mode_of(job);
   const int64_t samples = job.rollout.samples_per_prompt, new_tokens = job.rollout.max_new_tokens;
   const int64_t evaluated = divided(data.num_evaluated, job.resources.ranks);
@@ -131,7 +153,8 @@ Working working_memory(const engine::ModelConfig& model, const config::JobConfig
           .cache = rows * positions * engine::cached_token_bytes(model, mode),
           .prefill = engine::prefill_bytes(model, mode, {prefilled, data.longest_prompt}),
           .logits = 2 * kFloat * rows * model.vocab_size,
-          .activations = engine::activation_bytes(model, mode, trained),
+          .activations =
+              engine::activation_bytes(model, mode, trained) + kFloat * trained.num_tokens * adapter.width,
           // One after the other: first the losses, chunk by chunk, then the layers.
           .backward = std::max(chunk, engine::slope_bytes(model, mode, trained))};
 }
@@ -152,10 +175,16 @@ int64_t gaps_in_update(const Working& working, int64_t num_trunks) {
 Estimate estimate(const engine::ModelConfig& model, const config::JobConfig& job, const DataExtent& data) {
   const ComputeMode mode = mode_of(job);
   const Parameters parameters = count(model);
-  const Working working = working_memory(model, job, data, parameters);
+  const Adapter adapter = adapter_of(model, job);
+  const Working working = working_memory(model, job, data, parameters, adapter);
   const int64_t num_trunks = job.ppo.value_model == "separate" ? 2 : 1;
-  const int64_t trained = num_trunks * parameters.all;
-  const int64_t rounded = mode.bfloat16 ? kBfloat16 * num_trunks * parameters.matrices : 0;
+  // An adapter's trunks share the frozen base, which is also its reference.
+  const bool all_trained = adapter.factors == 0;
+  const int64_t num_models = all_trained ? num_trunks : 1;
+  const int64_t trained = num_trunks * (all_trained ? parameters.all : adapter.factors);
+  const int64_t rounded = mode.bfloat16 ? kBfloat16 * num_models * parameters.matrices : 0;
+  const int64_t reference =
+      all_trained ? (kFloat + (mode.bfloat16 ? kBfloat16 : 0)) * parameters.all : kFloat * adapter.factors;
 
   using enum Stage;
   const std::vector<Stage> always = {rollout, update, final_check}, generating = {rollout, final_check};
@@ -164,10 +193,11 @@ Estimate estimate(const engine::ModelConfig& model, const config::JobConfig& job
       {
           {"process and data", kProcess + kCopiesOfRecords * data.num_bytes, always, ""},
           {"weights", kFloat * parameters.all, always, "take a smaller model"},
-          {"value model", kFloat * (num_trunks - 1) * parameters.all, always,
+          {"adapters", kFloat * num_trunks * adapter.factors, always, "lower rank in [model.lora]"},
+          {"value model", kFloat * (num_models - 1) * parameters.all, always,
            "set value_model = \"head\" in [ppo], which halves moments and gradients too"},
           {"AdamW moments", 2 * kFloat * trained, always, ""},
-          {"reference", (kFloat + (mode.bfloat16 ? kBfloat16 : 0)) * parameters.all, always, ""},
+          {"reference", reference, always, ""},
           {"rounded weights", rounded, always, ""},
           {"packed weights", working.packed, generating, ""},
           {"KV cache", working.cache, generating, shorter},

@@ -18,7 +18,18 @@ void write_checkpoint(Run& run, int64_t iteration) {
   const fs::path target = run.folder.checkpoints() / checkpoint_name(iteration);
   fs::create_directories(run.folder.checkpoints());
   fs::remove_all(target);  // of an attempt that ended before it could save the state that names it
-  engine::export_model(*run.policy, run.config.resolved.model_path, target);
+  const fs::path& base = run.config.resolved.model_path;
+  if (const engine::LoraAdapter* adapter = run.policy->adapter())
+    engine::write_adapter(*adapter, run.policy->config(), base, target);
+  else
+    engine::export_model(*run.policy, base, target);
+}
+
+void copy_folder(const fs::path& source, const fs::path& target) {
+  const fs::path temporary = target.parent_path() / ("." + target.filename().string() + ".tmp");
+  fs::remove_all(temporary);
+  fs::copy(source, temporary, fs::copy_options::recursive);
+  publish_folder(temporary, target);
 }
 
 }  // namespace
@@ -57,11 +68,15 @@ namespace {
 void copy_best(Run& run) {
   run.reporter.advance("export", 0, 1, "models");
   const fs::path best = run.folder.checkpoints() / checkpoint_name(run.state.best().iteration);
-  const fs::path temporary = run.folder.root / ".model.tmp";
-  fs::remove_all(temporary);
   fs::remove_all(run.folder.model());
-  fs::copy(best, temporary, fs::copy_options::recursive);
-  publish_folder(temporary, run.folder.model());
+  fs::remove_all(run.folder.adapter());
+  if (run.policy->adapter() != nullptr) {
+    copy_folder(best, run.folder.adapter());
+    const auto merged = run.policy->with_adapter(engine::read_adapter(best, run.policy->config()));
+    engine::export_model(*merged, run.config.resolved.model_path, run.folder.model());
+  } else {
+    copy_folder(best, run.folder.model());
+  }
   run.reporter.advance("export", 1, 1, "models");
   run.reporter.log("info", "exported " + best.filename().string() + " as " + run.folder.model().string());
 }
@@ -80,6 +95,7 @@ Json summary_of(const Run& run) {
                   {"metric", run.config.validation.metric}};
   summary.update(run.state.results);
   summary["model"] = "model";
+  if (run.policy->adapter() != nullptr) summary["adapter"] = "adapter";
   return summary;
 }
 

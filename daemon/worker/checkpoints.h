@@ -1,5 +1,7 @@
 // The best models so far, checkpoints/iteration-000120/, and the one that the job ends with, model/. Each is
-// a whole Hugging Face model directory; how to go on training is kept apart, in the resume points.
+// a whole Hugging Face model directory; how to go on training is kept apart, in the resume points. A job that
+// trains a LoRA adapter keeps adapters in PEFT's layout instead, and ends with the best of them, adapter/,
+// beside the model/ that it makes of the base.
 #pragma once
 
 #include "worker/run.h"
@@ -14,7 +16,7 @@ void keep_checkpoint(Run& run, double value);
 // names a checkpoint that is gone.
 void prune_checkpoints(Run& run);
 
-// Makes model/ a copy of the best checkpoint.
+// Makes model/ a copy of the best checkpoint; or adapter/ a copy of it and model/ the base with it merged.
 void export_best(Run& run);
 
 // The figures of the whole job: {"best_iteration", "iterations", "validation": {…}, "test": {…}, "model"}.

@@ -30,7 +30,10 @@ class Unwatched : public engine::ProgressSink {
 };
 
 std::shared_ptr<engine::Decoder> load_model(const InspectOptions& options) {
-  return engine::Decoder::load(options.model_dir, engine::decoder_options(options.device, options.dtype));
+  auto model =
+      engine::Decoder::load(options.model_dir, engine::decoder_options(options.device, options.dtype));
+  if (options.adapter_dir.empty()) return model;
+  return model->with_adapter(engine::read_adapter(options.adapter_dir, model->config()));
 }
 
 // A member of a question. Throws Error that names it where it is missing or of another type.
@@ -200,6 +203,8 @@ Json to_json(const engine::ModelSummary& summary) {
 }  // namespace
 
 void inspect(const InspectOptions& options, std::istream& in, std::ostream& out) {
+  if (!options.adapter_dir.empty() && options.verb != "logits" && options.verb != "generate")
+    throw Error(ErrorCode::invalid_argument, "--adapter is for logits and generate");
   if (options.verb == "summary") {
     out << dump_json(to_json(engine::check_model(options.model_dir))) << std::endl;
     return;

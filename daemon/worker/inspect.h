@@ -12,6 +12,7 @@ namespace rft::worker {
 struct InspectOptions {
   std::string verb;  // summary | logits | generate | encode | decode | render
   std::filesystem::path model_dir;
+  std::filesystem::path adapter_dir;  // a PEFT adapter of that model; empty: none
   std::string dtype = "float32";
   std::string device = "cpu";
 };

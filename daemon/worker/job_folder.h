@@ -17,6 +17,7 @@ struct JobFolder {
   std::filesystem::path resume() const { return root / "resume"; }
   std::filesystem::path checkpoints() const { return root / "checkpoints"; }
   std::filesystem::path model() const { return root / "model"; }
+  std::filesystem::path adapter() const { return root / "adapter"; }
   std::filesystem::path summary() const { return root / "summary.json"; }
 };
 

@@ -33,6 +33,10 @@ CLI::App* add_inspect(CLI::App& app, InspectOptions& options) {
   inspect->add_option("VERB", options.verb, "summary, logits, generate, encode, decode or render")
       ->required();
   inspect->add_option("MODEL_DIR", options.model_dir)->required()->check(CLI::ExistingDirectory);
+  inspect
+      ->add_option("--adapter", options.adapter_dir,
+                   "A PEFT LoRA adapter of the model, for logits and generate")
+      ->check(CLI::ExistingDirectory);
   inspect->add_option("--dtype", options.dtype, "Of the computation")
       ->check(CLI::IsMember({"auto", "float32", "bfloat16"}))
       ->capture_default_str();

@@ -89,6 +89,24 @@ Splits load_splits(const JobFolder& folder, const config::JobConfig& config, con
   return splits;
 }
 
+std::shared_ptr<engine::Decoder> load_policy(const config::JobConfig& config,
+                                             const engine::DecoderOptions& options) {
+  auto model = engine::Decoder::load(config.resolved.model_path, options);
+  const config::LoraConfig& lora = config.model.lora;
+  if (!config.resolved.adapter_path.empty())
+    return model->with_adapter(engine::read_adapter(config.resolved.adapter_path, model->config()));
+  if (lora.rank == 0) return model;
+  return model->with_adapter(engine::new_adapter(model->config(),
+                                                 {lora.rank, lora.alpha, lora.rslora, lora.targets},
+                                                 static_cast<uint64_t>(config.training.seed)));
+}
+
+int64_t count_of(const std::vector<engine::NamedTensor>& tensors) {
+  int64_t count = 0;
+  for (const engine::NamedTensor& named : tensors) count += named.tensor.numel();
+  return count;
+}
+
 memory::DataExtent extent_of(const JobFolder& folder, const Splits& data, const text::Tokenizer& tokenizer) {
   memory::DataExtent extent;
   extent.num_evaluated = static_cast<int64_t>(std::max(data.validation.size(), data.test.size()));
@@ -171,12 +189,16 @@ Run::Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_r
       data(load_splits(folder, config, tokenizer, chat_template)),
       length(run_length_of(config, data.train.size())),
       memory(count_memory(folder, config, extent_of(folder, data, tokenizer), ranks.first())),
-      policy(engine::Decoder::load(config.resolved.model_path, decoder_options)),
+      policy(load_policy(config, decoder_options)),
       warmup(make_warmup(config, data, tokenizer, policy, ranks)),
       trainer(policy, ppo_options_of(config), length.num_iterations, ranks),
       scoring(config.scorer, scorer_options_of(config, folder, options), tokenizer, config.rollout.stop,
               ranks),
       resume_points_(folder.resume()) {
+  if (const engine::LoraAdapter* adapter = policy->adapter())
+    reporter.log("info", fmt::format("training a LoRA adapter of rank {}: {} parameters beside {} that stay",
+                                     adapter->config.rank, count_of(adapter->factors),
+                                     count_of(policy->parameters())));
   restore();
 }
 

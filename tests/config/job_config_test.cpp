@@ -14,6 +14,7 @@ namespace rft::config {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -77,7 +78,7 @@ TEST_F(JobConfigFile, NamesTheWrongTypeAndTheRightOne) {
   EXPECT_EQ(error_of(std::string(kRequired) + "[training]\nepochs = \"four\"\n"),
             ":8: [training] epochs is a string; give integer ≥ 1");
   EXPECT_THAT(error_of(std::string(kRequired) + "[rollout]\nstop = [1]\n"),
-              HasSubstr(":8: [rollout] stop is an integer; give list of strings"));
+              HasSubstr(":8: [rollout] stop is an integer; give string or list of strings"));
   EXPECT_THAT(error_of("model = \"tiny\"\n"),
               HasSubstr(":1: model is a string; write it as a section [model]"));
 }
@@ -130,6 +131,50 @@ TEST_F(JobConfigFile, ChecksKeysAgainstEachOther) {
   EXPECT_THAT(error_of(required + "[resources]\ngpus = 1\nranks = 2\n"), HasSubstr("is for the CPU"));
 }
 
+TEST_F(JobConfigFile, ReadsALoraTableInEitherSpelling) {
+  const auto lora_of = [&](const std::string& model) {
+    return parse("[model]\npath = \"m\"\n" + model + "[data]\ntrain = \"t\"\n[scorer]\nplugin = \"x\"\n")
+        .model.lora;
+  };
+  const LoraConfig given =
+      lora_of("lora = { rank = 16, alpha = 8.5, rslora = true, targets = [\"q_proj\", \"v_proj\"] }\n");
+  EXPECT_EQ(given.rank, 16);
+  EXPECT_EQ(given.alpha, 8.5);
+  EXPECT_TRUE(given.rslora);
+  EXPECT_THAT(given.targets, ElementsAre("q_proj", "v_proj"));
+  const LoraConfig defaults = lora_of("[model.lora]\nrank = 4\n");
+  EXPECT_EQ(defaults.alpha, 8);
+  EXPECT_FALSE(defaults.rslora);
+  EXPECT_THAT(defaults.targets, ElementsAre("all-linear"));
+  EXPECT_THAT(lora_of("lora = { rank = 4, targets = \"all-linear\" }\n").targets, ElementsAre("all-linear"));
+  EXPECT_EQ(lora_of("").rank, 0);
+}
+
+TEST_F(JobConfigFile, RefusesALoraTableThatMeansNothing) {
+  const auto error_of_lora = [&](const std::string& lora) {
+    return error_of(std::string(kRequired) + lora + "\n");
+  };
+  EXPECT_THAT(error_of_lora("[model.lora]\nalpha = 8"),
+              AllOf(StartsWith(":7: [model.lora] rank is missing"), HasSubstr("such as rank = 16")));
+  EXPECT_THAT(error_of_lora("[model.lora]\nrank = 0\nalpha = 8"),
+              AllOf(StartsWith(":8: [model.lora] rank = 0"), HasSubstr("leave the table out")));
+  EXPECT_THAT(error_of_lora("[model.lora]\nrank = -1"),
+              HasSubstr(":8: [model.lora] rank = -1 is out of range"));
+  EXPECT_THAT(error_of_lora("[model.lora]\nrank = 4\ndropout = 0.1"),
+              AllOf(StartsWith(":9: [model.lora] dropout is refused"), HasSubstr("Leave the key out")));
+  EXPECT_THAT(error_of_lora("[model.lora]\nrank = 4\ntargts = [\"q_proj\"]"),
+              HasSubstr("did you mean targets?"));
+  EXPECT_THAT(error_of_lora("[model.lora]\nrank = 4\ntargets = 3"),
+              HasSubstr("give string or list of strings"));
+  EXPECT_THAT(error_of_lora("[model.lora]\nrank = 4\ntargets = [\"all-linear\", \"q_proj\"]"),
+              HasSubstr(":9: [model.lora] targets names all-linear and other modules"));
+  EXPECT_THAT(error_of("[model]\npath = \"m\"\nadapter = \"a\"\nlora = { rank = 4 }\n[data]\ntrain = "
+                       "\"t\"\n[scorer]\nplugin = \"x\"\n"),
+              AllOf(StartsWith(":4: "), HasSubstr("excludes [model] adapter")));
+  EXPECT_THAT(error_of("[model]\npath = \"m\"\nlora = 16\n[data]\ntrain = \"t\"\n[scorer]\nplugin = \"x\"\n"),
+              HasSubstr(":3: [model] lora is an integer; write it as a section [model.lora]"));
+}
+
 TEST_F(JobConfigFile, KeepsAScorersOptionsAsTheyAre) {
   const JobConfig job = parse(
       "[model]\npath = \"m\"\n[data]\ntrain = \"t\"\n[scorer]\nplugin = \"x\"\n"
@@ -146,7 +191,8 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
       "options = { text = \"a \\\"b\\\" \\\\ \\n ü\", n = [1, 2.5] }\n[training]\nlearning_rate = 3.3e-5\n");
   job.data.prompt = "{task}\n\t{input}\x01";
   job.rollout.stop = {"\n\n", "\"end\""};
-  job.resolved = {17, "/models/tiny", "/store/x.so", "shared_object", "abc", true};
+  job.model.lora = {8, 12, true, {"q_proj", "up_proj"}};
+  job.resolved = {17, "/models/tiny", "/store/x.so", "shared_object", "abc", true, "/models/adapter"};
   const std::string text = to_toml(job);
   const JobConfig back = parse_plan(write_text(folder_.path() / "plan.toml", text));
   EXPECT_EQ(to_toml(back), text);
@@ -154,6 +200,7 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   EXPECT_EQ(back.data.prompt, job.data.prompt);
   EXPECT_EQ(back.rollout.stop, job.rollout.stop);
   EXPECT_EQ(back.scorer.options, job.scorer.options);
+  EXPECT_EQ(back.model.lora.targets, job.model.lora.targets);
   EXPECT_EQ(back.resolved.job_id, 17);
   EXPECT_TRUE(back.resolved.scorer_trusted);
 }

@@ -66,6 +66,29 @@ TEST_F(FineTunes, CreateMakesAJobFromFilesAndGoesOnFromAnothers) {
   EXPECT_EQ(home_.rftctl({"export", "words", target.string()}).exit_code, cli::kConflict);
 }
 
+TEST_F(FineTunes, AnAdapterIsTrainedExportedAndTakenUpAgain) {
+  const Answer first =
+      create({"--model", "tiny", "--reward-model", file("scorer.py"), "--n_epochs", "1", "--suffix", "words",
+              "--set", "warmup.epochs=2", "--set", "model.lora.rank=8"});
+  ASSERT_EQ(first.exit_code, 0) << first.errors << first.json.dump();
+  const Json taught = home_.wait(first.json["id"]);
+  ASSERT_EQ(taught["state"], "succeeded") << taught.dump();
+
+  const fs::path adapter = home_.staging("adapter"), model = home_.staging("model");
+  EXPECT_EQ(home_.rftctl({"export", "words", adapter.string()}).json["what"], "adapter");
+  EXPECT_TRUE(fs::exists(adapter / "adapter_config.json"));
+  EXPECT_EQ(home_.rftctl({"export", "words", model.string(), "--merge"}).json["what"], "model");
+  EXPECT_EQ(home_.rftctl({"models", "check", model.string()}).exit_code, 0);
+
+  const Answer second = create({"--model", "tiny", "--reward-model", file("scorer.py"), "--n_epochs", "1",
+                                "--set", "model.adapter=\"" + adapter.string() + "\""});
+  ASSERT_EQ(second.exit_code, 0) << second.errors << second.json.dump();
+  const Json onward = home_.wait(second.json["id"]);
+  ASSERT_EQ(onward["state"], "succeeded") << onward.dump();
+  EXPECT_EQ(onward["result"]["test"]["base"]["score_mean"], taught["result"]["test"]["final"]["score_mean"])
+      << "it begins where the first one ended";
+}
+
 TEST_F(FineTunes, CreateFollowsToTheEnd) {
   const Answer followed =
       create({"--model", "tiny", "--reward-model", file("scorer.py"), "--n_epochs", "1", "--follow"});

@@ -64,8 +64,7 @@ TEST(KilledDaemon, KeepsEveryJobThatItAcknowledged) {
   const Json jobs = home.rftctl({"ls"}).json;
   ASSERT_EQ(jobs.size(), 4u) << jobs.dump();
   for (size_t i = 0; i < 4; ++i) EXPECT_EQ(jobs[i]["id"], 4 - i) << jobs.dump();
-  for (const int64_t id : ids)
-    home.await(id, [](const Json& job) { return job["state"] == "queued" || job["state"] == "running"; });
+  for (const int64_t id : ids) EXPECT_EQ(home.wait(id)["state"], "succeeded");
 }
 
 TEST(KilledDaemon, TakesWhatWasDroppedWhileItWasGone) {

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "engine/model/decoder.h"
+#include "engine/model/lora_adapter.h"
 #include "engine/ppo/trainer.h"
 #include "engine/rollout/generate.h"
 #include "engine/support/allocation_meter.h"
@@ -80,7 +81,11 @@ std::map<Stage, int64_t> measure(const engine::ModelConfig& config, const config
   engine::DecoderOptions decoder_options;
   if (job.model.dtype == "bfloat16") decoder_options.compute_dtype = at::kBFloat16;
   decoder_options.gradient_checkpointing = job.training.gradient_checkpointing;
-  const auto policy = engine::Decoder::random(config, 1, decoder_options);
+  auto policy = engine::Decoder::random(config, 1, decoder_options);
+  const config::LoraConfig& lora = job.model.lora;
+  if (lora.rank > 0)
+    policy = policy->with_adapter(
+        engine::new_adapter(config, {lora.rank, lora.alpha, lora.rslora, lora.targets}, 1));
   engine::PpoOptions options;
   options.num_ppo_epochs = job.ppo.num_ppo_epochs;
   options.minibatches = job.ppo.minibatches;
@@ -157,6 +162,14 @@ TEST(MemoryEstimate, IsWhatAnIterationTakesWithCheckpointing) {
 
 TEST(MemoryEstimate, IsWhatAnIterationTakesWithAValueModel) {
   config::JobConfig job = job_config("float32");
+  job.ppo.value_model = "separate";
+  expect_honest(model_config(/*tied=*/true), job, 70);
+}
+
+TEST(MemoryEstimate, IsWhatAnIterationTakesWithAnAdapter) {
+  config::JobConfig job = job_config("float32");
+  job.model.lora = {.rank = 8, .alpha = 16, .targets = {"all-linear"}};
+  expect_honest(model_config(/*tied=*/true), job, 70);
   job.ppo.value_model = "separate";
   expect_honest(model_config(/*tied=*/true), job, 70);
 }

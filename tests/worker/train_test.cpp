@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <sstream>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -15,6 +16,7 @@
 #include "plugins/isolation.h"
 #include "support/temp_dir.h"
 #include "support/worker_listener.h"
+#include "worker/inspect.h"
 
 namespace rft {
 namespace {
@@ -43,6 +45,7 @@ constexpr const char* kPlan = R"(name = "vowels"
 [model]
 path = "tiny"
 dtype = "float32"
+LORA
 [data]
 train = "train.jsonl"
 [scorer]
@@ -91,6 +94,7 @@ struct JobOptions {
   int ranks = 1;
   std::string rollout;   // further keys of [rollout]
   std::string sections;  // further sections
+  std::string lora;      // of [model]
 };
 
 // The processes that train the job, the first rank first.
@@ -144,6 +148,7 @@ class Train : public ::testing::Test {
     set("PATIENCE", options.patience);
     set("ROLLOUT", options.rollout);
     set("SECTIONS", options.sections);
+    set("LORA", options.lora);
     set("MODEL", (*shared_ / "model").string());
     set("SCORER", (job / "scorer.py").string());
     set("RANKS", std::to_string(options.ranks));
@@ -172,6 +177,20 @@ class Train : public ::testing::Test {
     end.exit_code = worker.wait(kPatience_ms)->exit_code.value_or(-1);
     daemon_.close();
     return end;
+  }
+
+  // Runs the job to its end, killing the worker after the first message of each kind, in turn, whatever it is
+  // then doing.
+  void run_killed(const fs::path& job, const std::vector<std::string>& moments) {
+    for (const std::string& moment : moments) {
+      Subprocess worker = start(job);
+      ASSERT_TRUE(daemon_.read_until(moment)) << moment;
+      if (moment == "metrics") daemon_.read_until(moment);
+      worker.signal(SIGKILL);
+      EXPECT_EQ(worker.wait(kPatience_ms)->signal, SIGKILL);
+      daemon_.close();
+    }
+    ASSERT_EQ(run(job).exit_code, 0);
   }
 
   static TempDir* shared_;
@@ -223,17 +242,7 @@ TEST_F(Train, KilledAtAnyPointItEndsBitForBitLikeAnUnbrokenRun) {
   const fs::path unbroken = make_job("unbroken");
   const fs::path broken = make_job("broken");
   ASSERT_EQ(run(unbroken).exit_code, 0);
-
-  // Killed after the first message of each kind, in turn, whatever it is then doing.
-  for (const char* moment : {"resume_point", "progress", "metrics", "validation", "checkpoint", "metrics"}) {
-    Subprocess worker = start(broken);
-    ASSERT_TRUE(daemon_.read_until(moment)) << moment;
-    if (std::string(moment) == "metrics") daemon_.read_until(moment);
-    worker.signal(SIGKILL);
-    EXPECT_EQ(worker.wait(kPatience_ms)->signal, SIGKILL);
-    daemon_.close();
-  }
-  ASSERT_EQ(run(broken).exit_code, 0);
+  run_killed(broken, {"resume_point", "progress", "metrics", "validation", "checkpoint", "metrics"});
   for (const char* file : {"model/model.safetensors", "rollouts.jsonl", "validation.jsonl", "summary.json"})
     EXPECT_EQ(sha256_file(unbroken / file), sha256_file(broken / file)) << file;
 }
@@ -288,6 +297,57 @@ TEST_F(Train, AWatchWarnsAndPausesAndTheNextAttemptGoesOn) {
   const End end = run(job);
   EXPECT_EQ(end.finished["outcome"], "succeeded") << "what was told once does not pause again";
   EXPECT_EQ(end.finished["result"]["warnings"][0]["name"], "length_growth");
+}
+
+const JobOptions kLora = {.lora =
+                              "lora = { rank = 4, alpha = 16, targets = [\"q_proj\", \"v_proj\", "
+                              "\"up_proj\"] }"};
+
+TEST_F(Train, ALoraJobEndsWithAnAdapterAndTheModelItMakes) {
+  const fs::path job = make_job("job", kLora);
+  const End end = run(job);
+  ASSERT_EQ(end.finished["outcome"], "succeeded") << end.finished.dump();
+  EXPECT_EQ(end.finished["result"]["adapter"], "adapter");
+  for (const char* file : {"model/config.json", "model/model.safetensors", "model/tokenizer.json",
+                           "adapter/adapter_config.json", "adapter/adapter_model.safetensors"})
+    EXPECT_TRUE(fs::exists(job / file)) << file;
+  const auto adapter_bytes = fs::file_size(job / "adapter/adapter_model.safetensors");
+  for (const auto& entry : fs::recursive_directory_iterator(job)) {
+    const bool kept = entry.path().string().find("/checkpoints/") != std::string::npos ||
+                      entry.path().string().find("/resume/") != std::string::npos;
+    if (kept && entry.path().extension() == ".safetensors") {
+      EXPECT_LT(entry.file_size(), 2 * adapter_bytes)
+          << entry.path() << ": more than an adapter and a value head";
+    }
+  }
+
+  // The base with the adapter says what the merged model says.
+  const auto logits = [](const fs::path& model, const fs::path& adapter = {}) {
+    std::istringstream in("{\"ids\":[5,6,7,8]}\n");
+    std::ostringstream out;
+    worker::inspect({.verb = "logits", .model_dir = model, .adapter_dir = adapter}, in, out);
+    return parse_json(out.str(), "answer").at("logits")[0].get<std::vector<double>>();
+  };
+  const auto merged = logits(job / "model"), base = logits(*shared_ / "model");
+  const auto adapted = logits(*shared_ / "model", job / "adapter");
+  double gap = 0, change = 0;
+  for (size_t i = 0; i < merged.size(); ++i) {
+    gap = std::max(gap, std::abs(merged[i] - adapted[i]));
+    change = std::max(change, std::abs(merged[i] - base[i]));
+  }
+  EXPECT_LT(gap, 1e-4 * change);
+}
+
+TEST_F(Train, ALoraJobThatWasKilledEndsBitForBitLikeAnUnbrokenOne) {
+  JobOptions options = kLora;
+  options.sections = "[ppo]\nadvantage_estimator = \"grpo\"";
+  const fs::path unbroken = make_job("unbroken", options);
+  const fs::path broken = make_job("broken", options);
+  ASSERT_EQ(run(unbroken).exit_code, 0);
+  run_killed(broken, {"resume_point", "validation", "checkpoint"});
+  for (const char* file : {"adapter/adapter_model.safetensors", "model/model.safetensors", "rollouts.jsonl",
+                           "validation.jsonl", "summary.json"})
+    EXPECT_EQ(sha256_file(unbroken / file), sha256_file(broken / file)) << file;
 }
 
 TEST_F(Train, AStopWritesAResumePointAndTheNextAttemptGoesOn) {

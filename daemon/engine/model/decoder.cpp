@@ -16,11 +16,30 @@
 namespace rft::engine {
 namespace {
 
-// The parameters by role; matrices also rounded to bfloat16 where that is what is computed in.
-ModelWeights by_role(const ModelConfig& config, const std::vector<NamedTensor>& parameters,
-                     at::ScalarType compute_dtype) {
-  std::map<std::string, at::Tensor> tensors;
+using TensorsByName = std::map<std::string, at::Tensor>;
+
+// The parameters and the factors of the adapter, which may be null.
+TensorsByName by_name(const std::vector<NamedTensor>& parameters, const LoraAdapter* adapter) {
+  TensorsByName tensors;
   for (const NamedTensor& parameter : parameters) tensors[parameter.name] = parameter.tensor;
+  if (adapter != nullptr)
+    for (const NamedTensor& factor : adapter->factors) tensors[factor.name] = factor.tensor;
+  return tensors;
+}
+
+// Undefined where the adapter, which may be null, has none for this linear.
+LoraFactors factors_of(const TensorsByName& tensors, const LoraAdapter* adapter, const WeightNames& names,
+                       const std::string& linear) {
+  const auto a = tensors.find(lora_a_key(names, linear));
+  if (a == tensors.end()) return {};
+  return {a->second, tensors.at(lora_b_key(names, linear)), adapter->config.scale()};
+}
+
+// The parameters by role; matrices also rounded to bfloat16 where that is what is computed in. `adapter` may
+// be null.
+ModelWeights by_role(const ModelConfig& config, const std::vector<NamedTensor>& parameters,
+                     const LoraAdapter* adapter, at::ScalarType compute_dtype) {
+  TensorsByName tensors = by_name(parameters, adapter);
   const WeightNames& names = config.names;
   std::string prefix;
   // An empty name is of nothing: all that comes of it is undefined.
@@ -28,10 +47,12 @@ ModelWeights by_role(const ModelConfig& config, const std::vector<NamedTensor>& 
     return name.empty() ? Norm{}
                         : Norm{tensors.at(prefix + name + ".weight"), tensors[prefix + name + ".bias"]};
   };
-  auto linear = [&](const std::string& name) {
-    if (name.empty()) return Linear{};
-    Linear result{tensors.at(prefix + name + ".weight"), tensors[prefix + name + ".bias"], {}};
-    if (compute_dtype != at::kFloat) result.rounded = result.weight.detach().to(compute_dtype);
+  auto linear = [&](const std::string& role) {
+    if (role.empty()) return Linear{};
+    const std::string name = prefix + role;
+    Linear result{
+        tensors.at(name + ".weight"), tensors[name + ".bias"], {}, factors_of(tensors, adapter, names, name)};
+    if (compute_dtype != at::kFloat) result.rounded = merged_weight(result).to(compute_dtype);
     return result;
   };
   ModelWeights weights;
@@ -115,7 +136,8 @@ bool Decoder::has_packed_step() const {
 
 const ModelWeights& Decoder::weights() const {
   if (!weights_)
-    weights_ = std::make_unique<ModelWeights>(by_role(config_, parameters_, options_.compute_dtype));
+    weights_ =
+        std::make_unique<ModelWeights>(by_role(config_, parameters_, adapter(), options_.compute_dtype));
   return *weights_;
 }
 
@@ -209,23 +231,46 @@ KvCache Decoder::make_cache(int64_t num_rows, int64_t capacity) const {
                  has_packed_step() ? KvLayout::blocked : KvLayout::plain);
 }
 
+std::shared_ptr<Decoder> Decoder::with_adapter(LoraAdapter adapter) const {
+  std::vector<NamedTensor> shared;
+  for (const NamedTensor& parameter : parameters_)
+    shared.push_back({parameter.name, parameter.tensor.detach()});
+  auto adapted = std::make_shared<Decoder>(config_, std::move(shared), options_);
+  for (NamedTensor& parameter : adapted->parameters_) parameter.tensor.requires_grad_(false);
+  for (NamedTensor& factor : adapter.factors)
+    factor.tensor = factor.tensor.detach().to(options_.device).requires_grad_(true);
+  adapted->adapter_ = std::move(adapter);
+  return adapted;
+}
+
 std::shared_ptr<Decoder> Decoder::frozen_copy() const {
   const at::NoGradGuard no_grad;
-  std::vector<NamedTensor> copies;
-  for (const NamedTensor& parameter : parameters_)
-    copies.push_back({parameter.name, parameter.tensor.detach().clone()});
-  auto copy = std::make_shared<Decoder>(config_, std::move(copies), options_);
-  for (NamedTensor& parameter : copy->parameters_) parameter.tensor.requires_grad_(false);
+  std::shared_ptr<Decoder> copy;
+  if (adapter_) {
+    copy = with_adapter(adapter_->clone());
+  } else {
+    std::vector<NamedTensor> copies;
+    for (const NamedTensor& parameter : parameters_)
+      copies.push_back({parameter.name, parameter.tensor.detach().clone()});
+    copy = std::make_shared<Decoder>(config_, std::move(copies), options_);
+  }
+  for (const NamedTensor& parameter : copy->trained_parameters())
+    at::Tensor(parameter.tensor).requires_grad_(false);
   return copy;
 }
 
 void Decoder::save_weights(const std::filesystem::path& dir, at::ScalarType dtype,
                            std::span<const NamedTensor> carried) const {
+  const at::NoGradGuard no_grad;
+  const TensorsByName tensors = by_name(parameters_, adapter());
   const std::vector<WeightSpec> specs = expected_weights(config_);
   std::vector<NamedTensor> stored;  // views of the masters
   for (size_t i = 0; i < specs.size(); ++i) {
-    const at::Tensor weight = parameters_[i].tensor.detach();
-    stored.push_back({parameters_[i].name, specs[i].stored_transposed ? weight.t() : weight});
+    const auto& [name, parameter] = parameters_[i];
+    const std::string linear = name.substr(0, name.rfind(".weight"));
+    const at::Tensor weight =
+        merged_weight({parameter, {}, {}, factors_of(tensors, adapter(), config_.names, linear)});
+    stored.push_back({name, specs[i].stored_transposed ? weight.t() : weight});
   }
   write_tensors(dir / "model.safetensors", stored, dtype, carried);
 }

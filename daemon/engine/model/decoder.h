@@ -4,6 +4,9 @@
 // Nothing has to be copied from one to the other; after a change of the weights, `weights_changed` drops what
 // was derived from them.
 //
+// With a LoRA adapter the masters are frozen, shared by every decoder that was made from them, and the
+// adapter's factors are what is trained.
+//
 // Owned by shared_ptr because a trainer, a rollout and an export may hold one at the same time. Not
 // thread-safe: one caller at a time, also for the const functions (they fill caches).
 #pragma once
@@ -13,11 +16,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/model/kv_cache.h"
 #include "engine/model/layer.h"
+#include "engine/model/lora_adapter.h"
 #include "engine/model/model_config.h"
 #include "engine/model/named_tensor.h"
 #include "engine/model/packed_step.h"
@@ -56,10 +61,21 @@ class Decoder {
   const DecoderOptions& options() const { return options_; }
   ComputeMode compute_mode() const;
 
-  // The float32 masters under their checkpoint keys, in a fixed order; a tied lm_head is absent. They require
-  // gradients; change them in place under NoGradGuard, then call weights_changed().
+  // The float32 masters under their checkpoint keys, in a fixed order; a tied lm_head is absent.
   const std::vector<NamedTensor>& parameters() const { return parameters_; }
+  // What training changes, and all that sets this decoder apart from others of the same base: the adapter's
+  // factors where there is one, else the masters. They require gradients; change them in place under
+  // NoGradGuard, then call weights_changed().
+  const std::vector<NamedTensor>& trained_parameters() const {
+    return adapter_ ? adapter_->factors : parameters_;
+  }
   void weights_changed();
+
+  // Null without one.
+  const LoraAdapter* adapter() const { return adapter_ ? &*adapter_ : nullptr; }
+  // A decoder on the same masters, which it shares without training them, with this adapter instead of its
+  // own.
+  std::shared_ptr<Decoder> with_adapter(LoraAdapter adapter) const;
 
   // ids (B, T) int64, right-padded with any valid id -> (B, T, H) float32 after the final norm.
   // Causal, position t of a row is position t of its sequence, so what stands after a row's end changes
@@ -88,10 +104,12 @@ class Decoder {
 
   KvCache make_cache(int64_t num_rows, int64_t capacity) const;
 
-  // The same weights, copied, that require no gradients.
+  // A decoder with these weights as they are now, that requires no gradients: the trained parameters are
+  // copied, and whatever training does not change is shared.
   std::shared_ptr<Decoder> frozen_copy() const;
 
-  // Writes model.safetensors in `dir`, which exists, with the weights as `dtype` and `carried` as it is.
+  // Writes model.safetensors in `dir`, which exists, with the weights as `dtype`, the adapter merged, and
+  // `carried` as it is.
   void save_weights(const std::filesystem::path& dir, at::ScalarType dtype = at::kFloat,
                     std::span<const NamedTensor> carried = {}) const;
 
@@ -106,6 +124,7 @@ class Decoder {
   ModelConfig config_;
   DecoderOptions options_;
   std::vector<NamedTensor> parameters_;
+  std::optional<LoraAdapter> adapter_;
   mutable std::unique_ptr<ModelWeights> weights_;  // by role; with rounded copies, until weights_changed()
   mutable std::unique_ptr<PackedStep> packed_step_;
   mutable Placer placer_;

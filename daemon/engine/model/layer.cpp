@@ -115,10 +115,22 @@ at::Tensor apply(const ModelConfig& config, const Norm& norm, const at::Tensor& 
   return x;
 }
 
+at::Tensor merged_weight(const Linear& linear) {
+  const LoraFactors& lora = linear.lora;
+  if (!lora.a.defined()) return linear.weight.detach();
+  return at::addmm(linear.weight.detach(), lora.b.detach(), lora.a.detach(), 1, lora.scale);
+}
+
 at::Tensor apply(const Linear& linear, const at::Tensor& x) {
-  if (!linear.rounded.defined())
-    return linear.bias.defined() ? at::linear(x, linear.weight, linear.bias) : at::linear(x, linear.weight);
-  const at::Tensor product = mixed_linear(x, linear.weight, linear.rounded);
+  const LoraFactors& lora = linear.lora;
+  if (!linear.rounded.defined()) {
+    const at::Tensor product =
+        linear.bias.defined() ? at::linear(x, linear.weight, linear.bias) : at::linear(x, linear.weight);
+    return lora.a.defined() ? product + at::linear(at::linear(x, lora.a) * lora.scale, lora.b) : product;
+  }
+  const at::Tensor product = lora.a.defined()
+                                 ? mixed_lora_linear(x, lora.a, lora.b, lora.scale, linear.rounded)
+                                 : mixed_linear(x, linear.weight, linear.rounded);
   return linear.bias.defined() ? product + linear.bias : product;
 }
 

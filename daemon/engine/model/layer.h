@@ -11,14 +11,26 @@
 
 namespace rft::engine {
 
-// Weights and activations are float32. Where the compute dtype is bfloat16, `rounded` holds the weight in it
-// and the products are taken as mixed_linear says; else it is undefined. An undefined bias means none, an
-// undefined weight that the layer has no such matrix.
+// What a LoRA adapter adds to a weight: scale · b·a. Undefined factors mean no adapter.
+struct LoraFactors {
+  at::Tensor a;  // (rank, in)
+  at::Tensor b;  // (out, rank)
+  double scale = 0;
+};
+
+// Weights and activations are float32. Where the compute dtype is bfloat16, `rounded` holds the merged weight
+// in it and the products are taken as mixed_linear says; else it is undefined. An undefined bias means none,
+// an undefined weight that the layer has no such matrix.
 struct Linear {
   at::Tensor weight;   // (out, in)
   at::Tensor bias;     // (out)
   at::Tensor rounded;  // (out, in) bfloat16
+  LoraFactors lora;
 };
+
+// The weight with its adapter's product added, in float32 without gradients; without an adapter the weight
+// itself.
+at::Tensor merged_weight(const Linear& linear);
 
 // An undefined weight: nothing is normed there. Only layer norms have a bias.
 struct Norm {
@@ -53,6 +65,9 @@ struct ModelWeights {
 // The norm of the family, over the last dimension; x itself where there is none.
 at::Tensor apply(const ModelConfig& config, const Norm& norm, const at::Tensor& x);
 
+// x · (weight + scale·b·a)ᵀ + bias. In float32 the adapter's product is taken beside the weight's, so that no
+// merged copy is needed; in bfloat16 the merged weight is what is rounded, here as in rollouts, because a sum
+// of two rounded products would be another policy than the sampler's.
 at::Tensor apply(const Linear& linear, const at::Tensor& x);
 
 // What the scores of a layer are multiplied with.

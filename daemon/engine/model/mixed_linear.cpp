@@ -61,10 +61,41 @@ struct MixedLinear : torch::autograd::Function<MixedLinear> {
   }
 };
 
+struct MixedLoraLinear : torch::autograd::Function<MixedLoraLinear> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& a,
+                            const at::Tensor& b, double scale, const at::Tensor& rounded) {
+    const at::Tensor rows = round_rows(x);  // (M, K)
+    context->save_for_backward({rows, rounded, a.to(at::kBFloat16), b.to(at::kBFloat16)});
+    context->saved_data["scale"] = scale;
+    return multiply(rows, false, rounded, true).view(with_last(x, rounded.size(0)));
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &rows = saved[0], &rounded = saved[1], &a = saved[2], &b = saved[3];
+    const double scale = context->saved_data["scale"].toDouble();
+    const at::Tensor slope = round_rows(gradients[0]);  // (M, N)
+    at::Tensor of_x;
+    if (context->needs_input_grad(0)) {
+      of_x = multiply(slope, false, rounded, false);
+      of_x = of_x.view(with_last(gradients[0], of_x.size(1)));
+    }
+    const at::Tensor inner = round_rows(multiply(rows, false, a, true));          // (M, r) x·aᵀ
+    const at::Tensor inner_slope = round_rows(multiply(slope, false, b, false));  // (M, r)
+    return {of_x, multiply(inner_slope, true, rows, false).mul_(scale),
+            multiply(slope, true, inner, false).mul_(scale), at::Tensor(), at::Tensor()};
+  }
+};
+
 }  // namespace
 
 at::Tensor mixed_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rounded) {
   return MixedLinear::apply(x, weight, rounded);
+}
+
+at::Tensor mixed_lora_linear(const at::Tensor& x, const at::Tensor& a, const at::Tensor& b, double scale,
+                             const at::Tensor& rounded) {
+  return MixedLoraLinear::apply(x, a, b, scale, rounded);
 }
 
 }  // namespace rft::engine

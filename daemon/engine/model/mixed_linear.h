@@ -12,4 +12,9 @@ namespace rft::engine {
 // to `x` and to the float32 master `weight`.
 at::Tensor mixed_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& rounded);
 
+// The same with a LoRA adapter: `rounded` is weight + scale·b·a in bfloat16, a (r, K) and b (N, r) float32.
+// Gradients go to `x`, `a` and `b`, by way of rank r, so the gradient of the whole weight is never made.
+at::Tensor mixed_lora_linear(const at::Tensor& x, const at::Tensor& a, const at::Tensor& b, double scale,
+                             const at::Tensor& rounded);
+
 }  // namespace rft::engine

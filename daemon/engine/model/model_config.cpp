@@ -50,8 +50,12 @@ void find_prefix(const std::filesystem::path& model_dir, WeightNames& names) {
   std::set<std::string> stored;
   for (const WeightFile& file : list_weight_files(model_dir))
     for (const StoredTensor& tensor : file.tensors) stored.insert(tensor.name);
-  for (const std::string& prefix : names.other_prefixes)
-    if (stored.contains(prefix + names.embedding + ".weight")) names.prefix = prefix;
+  for (const std::string& prefix : names.other_prefixes) {
+    if (!stored.contains(prefix + names.embedding + ".weight")) continue;
+    names.module_prefix = names.prefix;
+    names.prefix = prefix;
+    return;
+  }
 }
 
 }  // namespace
@@ -85,8 +89,12 @@ ParsedModelConfig parse_model_config(const Json& object, const Json& generation_
 ParsedModelConfig read_model_config(const std::filesystem::path& model_dir) {
   const auto file = model_dir / "config.json";
   if (!std::filesystem::exists(file)) {
-    throw Error(ErrorCode::not_found,
-                model_dir.string() + " holds no config.json: a Hugging Face model folder is needed");
+    const bool is_adapter = std::filesystem::exists(model_dir / "adapter_config.json");
+    throw Error(
+        ErrorCode::not_found,
+        model_dir.string() + (is_adapter ? " is a PEFT adapter: name its base model as path, and this "
+                                           "folder as adapter"
+                                         : " holds no config.json: a Hugging Face model folder is needed"));
   }
   const auto generation_file = model_dir / "generation_config.json";
   const Json generation = std::filesystem::exists(generation_file)

@@ -13,12 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::string text;
-  for (const int64_t extent : shape) text += (text.empty() ? "" : " x ") + std::to_string(extent);
-  return text;
-}
-
 std::string dtype_name(const std::string& stored) {
   static const std::map<std::string, std::string> names = {
       {"F32", "float32"}, {"BF16", "bfloat16"}, {"F16", "float16"}};

@@ -40,7 +40,7 @@ PackedMatrix pack(const at::Tensor& weight, const at::Tensor& bias, at::ScalarTy
 }
 
 PackedMatrix pack(const Linear& linear, at::ScalarType dtype) {
-  return pack(linear.weight, linear.bias, dtype);
+  return pack(merged_weight(linear), linear.bias, dtype);
 }
 
 // Rows of a and b alternately, 16 at a time; both padded with zeros to a multiple of 16.
@@ -57,11 +57,11 @@ at::Tensor interleave(const at::Tensor& a, const at::Tensor& b) {
 PackedMatrix pack_gate_up(const LayerWeights& layer, at::ScalarType dtype) {
   Linear gate = layer.gate, up = layer.up;
   if (layer.gate_up.weight.defined()) {
-    const auto weights = layer.gate_up.weight.chunk(2);
+    const auto weights = merged_weight(layer.gate_up).chunk(2);
     gate.weight = weights[0];
     up.weight = weights[1];
   }
-  PackedMatrix packed = pack(interleave(gate.weight, up.weight),
+  PackedMatrix packed = pack(interleave(merged_weight(gate), merged_weight(up)),
                              gate.bias.defined() ? interleave(gate.bias, up.bias) : at::Tensor(), dtype);
   packed.N = gate.weight.size(0);  // of the product that comes out
   return packed;
@@ -70,7 +70,7 @@ PackedMatrix pack_gate_up(const LayerWeights& layer, at::ScalarType dtype) {
 PackedMatrix pack_qkv(const LayerWeights& layer, at::ScalarType dtype) {
   if (layer.qkv.weight.defined()) return pack(layer.qkv, dtype);
   const bool biased = layer.q.bias.defined();
-  return pack(at::cat({layer.q.weight, layer.k.weight, layer.v.weight}),
+  return pack(at::cat({merged_weight(layer.q), merged_weight(layer.k), merged_weight(layer.v)}),
               biased ? at::cat({layer.q.bias, layer.k.bias, layer.v.bias}) : at::Tensor(), dtype);
 }
 

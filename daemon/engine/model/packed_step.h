@@ -27,7 +27,7 @@ class PackedStep {
   // Whether this CPU and this model's shapes allow it.
   static bool supports(const ModelConfig& config, const at::Device& device, at::ScalarType compute_dtype);
 
-  // Copies of the float32 `masters`; the embedding and the norms are shared with them.
+  // Copies of the float32 `masters`, adapters merged; the embedding and the norms are shared with them.
   PackedStep(const ModelConfig& config, const ModelWeights& masters, at::ScalarType compute_dtype);
 
   // As Decoder::decode: -> (B, V) float32 logits. `rope` (P, D) float32 covers all positions; the cache has

@@ -51,6 +51,12 @@ std::vector<WeightFile> read_index(const std::filesystem::path& index_file) {
 
 }  // namespace
 
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text;
+  for (const int64_t extent : shape) text += (text.empty() ? "" : " x ") + std::to_string(extent);
+  return text;
+}
+
 std::string make_safetensors_header(std::span<StoredTensor> tensors) {
   Json header = {{"__metadata__", {{"format", "pt"}}}};
   uint64_t offset = 0;

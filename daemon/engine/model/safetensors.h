@@ -14,6 +14,9 @@ namespace rft::engine {
 using text::read_safetensors_header;
 using text::StoredTensor;
 
+// "32 x 61", for messages.
+std::string shape_text(const std::vector<int64_t>& shape);
+
 // A safetensors header, its length included and padded to 8, for tensors of these names, dtypes and shapes
 // whose bytes follow in this order; `begin` and `num_bytes` are filled in.
 std::string make_safetensors_header(std::span<StoredTensor> tensors);

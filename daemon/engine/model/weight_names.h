@@ -12,6 +12,8 @@ struct WeightNames {
   std::string prefix = "model.";  // of all others
   // Prefixes that checkpoints of the family may have instead; read_model_config looks which it is.
   std::vector<std::string> other_prefixes;
+  std::string
+      module_prefix;  // of the modules in `transformers`, where the checkpoint has another; else empty
   std::string embedding = "embed_tokens";
   std::string positions;  // a table of learned position embeddings
   std::string final_norm = "norm";

@@ -55,7 +55,7 @@ std::optional<Critic> make_critic(const Decoder& policy, const PpoOptions& optio
   Critic critic{ValueHead::zeros(policy.config().hidden_size, policy.options().device), nullptr};
   if (options.value_model == ValueModel::separate) {
     critic.trunk = policy.frozen_copy();
-    for (const NamedTensor& parameter : critic.trunk->parameters())
+    for (const NamedTensor& parameter : critic.trunk->trained_parameters())
       at::Tensor(parameter.tensor).requires_grad_();
   }
   return critic;
@@ -66,7 +66,7 @@ std::vector<NamedTensor> with_critic(std::vector<NamedTensor> tensors, const std
   tensors.push_back({"value_head.weight", critic->head.weight});
   tensors.push_back({"value_head.bias", critic->head.bias});
   if (critic->trunk == nullptr) return tensors;
-  for (const NamedTensor& parameter : critic->trunk->parameters())
+  for (const NamedTensor& parameter : critic->trunk->trained_parameters())
     tensors.push_back({"value_model." + parameter.name, parameter.tensor});
   return tensors;
 }
@@ -80,7 +80,7 @@ struct PpoTrainer::State {
   PpoOptions options;                  // loss_normalisation resolved, kl_coef as it is now
   Schedule schedule;
   std::optional<Critic> critic;      // of estimators that have one
-  std::vector<NamedTensor> trained;  // the policy's parameters, then the critic's
+  std::vector<NamedTensor> trained;  // what the policy trains, then the critic
   AdamW optimiser;
   double learning_rate_scale = 1;
 
@@ -107,7 +107,7 @@ PpoTrainer::State::State(std::shared_ptr<Decoder> trained_policy, const PpoOptio
       options(chosen),
       schedule{chosen.schedule, num_iterations, chosen.warmup_iterations, chosen.min_learning_rate_ratio},
       critic(make_critic(*policy, chosen)),
-      trained(with_critic(policy->parameters(), critic)),
+      trained(with_critic(policy->trained_parameters(), critic)),
       optimiser(tensors_of(trained),
                 {.weight_decay = chosen.weight_decay, .max_grad_norm = chosen.max_grad_norm}) {
   options.loss_normalisation = resolve_normalisation(chosen.loss_normalisation, chosen.advantage_estimator);
@@ -188,7 +188,7 @@ PpoTrainer::~PpoTrainer() = default;
 void PpoTrainer::freeze_reference() {
   state_->reference = state_->policy->frozen_copy();
   if (!state_->critic || !state_->critic->trunk) return;
-  copy_into(state_->critic->trunk->parameters(), tensors_of(state_->policy->parameters()));
+  copy_into(state_->critic->trunk->trained_parameters(), tensors_of(state_->policy->trained_parameters()));
   state_->critic->trunk->weights_changed();
 }
 
@@ -204,6 +204,8 @@ UpdateReport PpoTrainer::update(std::span<const Episode> episodes, int64_t itera
   state_->policy->weights_changed();  // drops the rollout's packed copies: the update needs their memory
   const FrozenIteration frozen = freeze_iteration(episodes, *state_->policy, state_->reference.get(),
                                                   state_->critic_or_null(), state_->options, state_->ranks);
+  // Drops the reference's rounded copies until it is asked again.
+  if (state_->reference) state_->reference->weights_changed();
   UpdateReport report{iteration_metrics(frozen, state_->options), kl_per_episode(frozen)};
   state_->run_epochs(frozen, iteration, progress, report.metrics);
   state_->adapt_kl_coef(report.metrics, episodes.size());
@@ -221,7 +223,7 @@ void PpoTrainer::save(const std::filesystem::path& dir) const {
   saved.files["trained"] = state_->trained;
   saved.files["first_moments"] = named_like(state_->trained, moments.first_moments);
   saved.files["second_moments"] = named_like(state_->trained, moments.second_moments);
-  if (state_->reference) saved.files["reference"] = state_->reference->parameters();
+  if (state_->reference) saved.files["reference"] = state_->reference->trained_parameters();
   write_training_state(dir, saved);
 }
 
@@ -238,7 +240,7 @@ void PpoTrainer::load(const std::filesystem::path& dir) {
   const double kl_coef = moves ? stored_number(saved, "kl_coef", dir) : state_->options.kl_coef;
   std::vector<at::Tensor> reference;
   if (saved.files.contains("reference")) {
-    reference = stored_tensors(saved, "reference", state_->policy->parameters(), dir);
+    reference = stored_tensors(saved, "reference", state_->policy->trained_parameters(), dir);
   }
 
   copy_into(state_->trained, trained);
@@ -249,7 +251,7 @@ void PpoTrainer::load(const std::filesystem::path& dir) {
   state_->reference.reset();
   if (!reference.empty()) {
     state_->reference = state_->policy->frozen_copy();
-    copy_into(state_->reference->parameters(), reference);
+    copy_into(state_->reference->trained_parameters(), reference);
     state_->reference->weights_changed();
   }
 }

@@ -109,7 +109,7 @@ double Warmup::State::accumulate(const std::vector<int64_t>& rows) {
 Warmup::Warmup(std::shared_ptr<Decoder> policy, std::vector<WarmupExample> examples,
                const WarmupOptions& options, Ranks& ranks) {
   check(examples, options, policy->config().vocab_size);
-  AdamW optimiser(tensors_of(policy->parameters()),
+  AdamW optimiser(tensors_of(policy->trained_parameters()),
                   {.weight_decay = options.weight_decay, .max_grad_norm = options.max_grad_norm});
   state_ = std::make_unique<State>(
       State{ranks, std::move(policy), std::move(examples), options, {}, std::move(optimiser)});
@@ -139,7 +139,7 @@ std::map<std::string, double> Warmup::step() {
 
 void Warmup::save(const std::filesystem::path& dir) const {
   const AdamWState& moments = state_->optimiser.state();
-  const std::vector<NamedTensor>& policy = state_->policy->parameters();
+  const std::vector<NamedTensor>& policy = state_->policy->trained_parameters();
   TrainingState saved;
   saved.kind = "warmup";
   saved.numbers = {{"steps_done", state_->steps_done}, {"optimiser_steps", moments.num_steps}};
@@ -151,7 +151,7 @@ void Warmup::save(const std::filesystem::path& dir) const {
 
 void Warmup::load(const std::filesystem::path& dir) {
   const TrainingState saved = read_training_state(dir, "warmup");
-  const std::vector<NamedTensor>& policy = state_->policy->parameters();
+  const std::vector<NamedTensor>& policy = state_->policy->trained_parameters();
   const std::vector<at::Tensor> trained = stored_tensors(saved, "trained", policy, dir);
   const AdamWState moments{stored_tensors(saved, "first_moments", policy, dir),
                            stored_tensors(saved, "second_moments", policy, dir),

@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::made_up_episodes;
 using testing::SilentProgress;
+using testing::tiny_lora_policy;
 using testing::tiny_policy;
 
 class Resume : public ::testing::Test {
@@ -41,6 +42,31 @@ class Resume : public ::testing::Test {
     options.adaptive_kl_horizon = 20;
     return options;
   }
+  // A run of five iterations, and one that is resumed after two from the state of the first in `resumed`,
+  // whose weights are others until then.
+  void expect_same_end(const std::shared_ptr<Decoder>& unbroken, const std::shared_ptr<Decoder>& resumed,
+                       const PpoOptions& options) {
+    PpoTrainer trainer(unbroken, options, 5);
+    trainer.freeze_reference();
+    run(trainer, *unbroken, 0, 2);
+    trainer.scale_learning_rate(0.5);
+    trainer.save(folder_ / "state");
+    run(trainer, *unbroken, 2, 5);
+
+    PpoTrainer fresh(resumed, options, 5);
+    fresh.load(folder_ / "state");
+    run(fresh, *resumed, 2, 5);
+    EXPECT_TRUE(testing::all_weights(*unbroken).equal(testing::all_weights(*resumed)));
+
+    // Critic, moments, reference and counters too: the files of both are the same bytes.
+    trainer.save(folder_ / "a");
+    fresh.save(folder_ / "b");
+    for (const auto& entry : fs::directory_iterator(folder_ / "a")) {
+      EXPECT_EQ(read_file(entry.path()), read_file(folder_ / "b" / entry.path().filename())) << entry.path();
+    }
+    for (const char* dir : {"state", "a", "b"}) fs::remove_all(folder_ / dir);
+  }
+
   static void run(PpoTrainer& trainer, const Decoder& policy, int64_t begin, int64_t end) {
     SilentProgress progress;
     for (int64_t i = begin; i < end; ++i) trainer.update(made_up_episodes(policy, 3, 3, i), i, progress);
@@ -54,46 +80,45 @@ TEST_F(Resume, AnUpdateAfterALoadEqualsTheUnbrokenRunBitForBit) {
                         options(AdvantageEstimator::gae)};
   cases[2].value_model = ValueModel::separate;
   for (const PpoOptions& chosen : cases) {
-    const fs::path dir = folder_ / ("state-" + std::to_string(&chosen - cases));
-    const auto unbroken = tiny_policy();
-    PpoTrainer trainer(unbroken, chosen, 5);
-    trainer.freeze_reference();
-    run(trainer, *unbroken, 0, 2);
-    trainer.scale_learning_rate(0.5);
-    trainer.save(dir);
-    run(trainer, *unbroken, 2, 5);
+    expect_same_end(tiny_policy(), tiny_policy(99), chosen);
+    expect_same_end(tiny_lora_policy(), tiny_lora_policy(99), chosen);
+  }
+}
 
-    const auto resumed = tiny_policy(99);  // other weights, which the load replaces
-    PpoTrainer fresh(resumed, chosen, 5);
-    fresh.load(dir);
-    run(fresh, *resumed, 2, 5);
-    EXPECT_TRUE(testing::all_weights(*unbroken).equal(testing::all_weights(*resumed)));
-
-    // Critic, moments, reference and counters too: the files of both are the same bytes.
-    trainer.save(folder_ / "a");
-    fresh.save(folder_ / "b");
-    for (const auto& entry : fs::directory_iterator(folder_ / "a")) {
-      EXPECT_EQ(read_file(entry.path()), read_file(folder_ / "b" / entry.path().filename())) << entry.path();
-    }
-    fs::remove_all(folder_ / "a");
-    fs::remove_all(folder_ / "b");
+TEST_F(Resume, OfAnAdapterHoldsNothingOfTheBase) {
+  const auto policy = tiny_lora_policy();
+  PpoTrainer trainer(policy, options(AdvantageEstimator::gae), 2);
+  trainer.freeze_reference();
+  run(trainer, *policy, 0, 1);
+  trainer.save(folder_ / "state");
+  const TrainingState saved = read_training_state(folder_ / "state", "ppo");
+  const size_t num_factors = 2 * 2 * 7;  // A and B of each linear of two layers
+  EXPECT_EQ(saved.files.at("reference").size(), num_factors);
+  for (const char* file : {"trained", "first_moments", "second_moments"}) {
+    EXPECT_EQ(saved.files.at(file).size(), num_factors + 2) << file << ": and the value head";
+    for (const NamedTensor& tensor : saved.files.at(file))
+      EXPECT_TRUE(tensor.name.find(".lora_") != std::string::npos || tensor.name.starts_with("value_head."))
+          << tensor.name;
   }
 }
 
 TEST_F(Resume, ASeparateValueModelBeginsAsThePolicyWithWhichPpoBegins) {
-  const auto policy = tiny_policy();
   PpoOptions chosen = options(AdvantageEstimator::gae);
   chosen.value_model = ValueModel::separate;
-  PpoTrainer trainer(policy, chosen, 5);
-  const at::NoGradGuard no_grad;
-  for (const NamedTensor& parameter : policy->parameters()) at::Tensor(parameter.tensor).mul_(1.1);
-  trainer.freeze_reference();  // after a warm-up, say
-  trainer.save(folder_ / "state");
-  std::map<std::string, at::Tensor> saved;
-  const TrainingState state = read_training_state(folder_ / "state", "ppo");
-  for (const NamedTensor& tensor : state.files.at("trained")) saved[tensor.name] = tensor.tensor;
-  for (const NamedTensor& parameter : policy->parameters())
-    EXPECT_TRUE(saved.at("value_model." + parameter.name).equal(parameter.tensor)) << parameter.name;
+  for (const auto& policy : {tiny_policy(), tiny_lora_policy()}) {
+    PpoTrainer trainer(policy, chosen, 5);
+    const at::NoGradGuard no_grad;
+    for (const NamedTensor& parameter : policy->trained_parameters()) at::Tensor(parameter.tensor).mul_(1.1);
+    trainer.freeze_reference();  // after a warm-up, say
+    trainer.save(folder_ / "state");
+    std::map<std::string, at::Tensor> saved;
+    const TrainingState state = read_training_state(folder_ / "state", "ppo");
+    for (const NamedTensor& tensor : state.files.at("trained")) saved[tensor.name] = tensor.tensor;
+    EXPECT_EQ(saved.size(), 2 * policy->trained_parameters().size() + 2) << "nothing of a base, one head";
+    for (const NamedTensor& parameter : policy->trained_parameters())
+      EXPECT_TRUE(saved.at("value_model." + parameter.name).equal(parameter.tensor)) << parameter.name;
+    fs::remove_all(folder_ / "state");
+  }
 }
 
 TEST_F(Resume, AWarmupGoesOnBitForBit) {

@@ -7,10 +7,6 @@
 namespace rft::engine {
 namespace {
 
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a - b).abs().max().item<double>();
-}
-
 TEST(Decoder, WhatStandsAfterARowsEndChangesNothingBeforeIt) {
   const auto decoder = tiny_decoder();
   const at::NoGradGuard no_grad;

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "engine/model/lora_adapter.h"
 #include "engine/support/tiny_model.h"
+#include "support/temp_dir.h"
 
 namespace rft::engine {
 namespace {
@@ -63,6 +65,38 @@ TEST(Families, EachTrainsAllItsWeightsAndItsStepsSayWhatTrainingSees) {
       if (parameter.name.ends_with("k_proj.bias")) continue;
       EXPECT_GT(parameter.tensor.grad().abs().max().item<double>(), 1e-5) << parameter.name;
     }
+  }
+}
+
+TEST(Families, EachTrainsAnAdapterWhoseStepsAndFolderSayTheSame) {
+  for (const Family& family : families()) {
+    SCOPED_TRACE(family.architecture);
+    const ModelConfig config = parse(sizes(family.architecture)).config;
+    LoraAdapter adapter = new_adapter(config, {4, 8, false, {"all-linear"}}, 3);
+    for (const NamedTensor& factor : adapter.factors) {
+      at::Tensor values = factor.tensor;
+      values.add_(at::sin(at::arange(values.numel(), at::kFloat).view_as(values) * 1.7) * 0.1);
+    }
+    const auto base = tiny_decoder(7, at::kFloat, config);
+    const auto policy = base->with_adapter(std::move(adapter));
+    const auto ids = some_ids(20, 5);
+    const auto logits_of = [&](const Decoder& decoder) {
+      return decoder.logits(decoder.hidden_states(ids_tensor(ids)))[0];
+    };
+    const at::Tensor logits = logits_of(*policy), expected = logits.detach();
+    const double tolerance = 1e-4 * expected.std().item<double>();
+    EXPECT_GT((logits_of(*base) - expected).abs().max().item<double>(), 100 * tolerance);
+    EXPECT_LT((logits_of_steps(*policy, ids, 11) - expected.narrow(0, 11, 9)).abs().max().item<double>(),
+              tolerance);
+    at::log_softmax(logits, -1).select(-1, 3).sum().backward();
+    for (const NamedTensor& factor : policy->trained_parameters()) {
+      ASSERT_TRUE(factor.tensor.grad().defined()) << factor.name;
+      EXPECT_GT(factor.tensor.grad().abs().max().item<double>(), 1e-6) << factor.name;
+    }
+    TempDir folder;
+    write_adapter(*policy->adapter(), config, "/models/tiny", folder / "adapter");
+    const auto back = base->with_adapter(read_adapter(folder / "adapter", config));
+    EXPECT_TRUE(logits_of(*back).equal(expected));
   }
 }
 

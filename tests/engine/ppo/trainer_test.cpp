@@ -17,6 +17,7 @@ namespace {
 using testing::close;
 using testing::made_up_episodes;
 using testing::SilentProgress;
+using testing::tiny_lora_policy;
 using testing::tiny_policy;
 
 constexpr AdvantageEstimator kEstimators[] = {
@@ -72,6 +73,64 @@ TEST(PpoInvariants, HoldInEveryIterationOfEveryEstimator) {
       EXPECT_EQ(progress.last_total, 16);
     }
   }
+}
+
+TEST(PpoLora, HoldsTheInvariantsAndLeavesTheBaseAlone) {
+  for (const AdvantageEstimator estimator : kEstimators) {
+    const auto policy = tiny_lora_policy();
+    std::vector<at::Tensor> base;
+    for (const NamedTensor& parameter : policy->parameters()) base.push_back(parameter.tensor.clone());
+    PpoTrainer trainer(policy, quick_options(estimator), 2);
+    trainer.freeze_reference();
+    SilentProgress progress;
+    for (int64_t iteration = 0; iteration < 2; ++iteration) {
+      const auto report = trainer.update(made_up_episodes(*policy, 5, 4, iteration), iteration, progress);
+      EXPECT_LT(report.metrics.at("policy/first_ratio_deviation"), 1e-5);
+      EXPECT_LT(report.metrics.at("policy/rollout_gap"), 1e-5);
+      const double kl = std::abs(report.metrics.at("objective/kl_to_reference"));
+      if (iteration == 0)
+        EXPECT_LT(kl, 1e-5);
+      else
+        EXPECT_GT(kl, 1e-6) << "the policy did not move";
+    }
+    for (size_t i = 0; i < base.size(); ++i) EXPECT_TRUE(policy->parameters()[i].tensor.equal(base[i]));
+  }
+}
+
+TEST(PpoLora, ASeparateValueModelIsAnAdapterOfItsOwnOnTheSameBase) {
+  const auto policy = tiny_lora_policy();
+  std::vector<at::Tensor> base;
+  for (const NamedTensor& parameter : policy->parameters()) base.push_back(parameter.tensor.clone());
+  PpoOptions options = quick_options();
+  options.value_model = ValueModel::separate;
+  options.value_coef = 0.5;
+  options.value_clip_range = 0;  // a value may go as far as it wants to in one update
+  options.num_ppo_epochs = 10;
+  options.learning_rate = 5e-3;
+  PpoTrainer trainer(policy, options, 2);
+  trainer.freeze_reference();
+  SilentProgress progress;
+  const auto episodes = made_up_episodes(*policy, 6, 4);
+  trainer.update(episodes, 0, progress);
+  EXPECT_GT(trainer.update(episodes, 1, progress).metrics.at("value/explained_variance"), 0.2);
+  for (size_t i = 0; i < base.size(); ++i) EXPECT_TRUE(policy->parameters()[i].tensor.equal(base[i]));
+}
+
+// What a warm-up taught the adapter is part of the reference: "adapter off" would be another model.
+TEST(PpoLora, TheReferenceIsTheAdapterAsItWasWhenPpoBegan) {
+  const auto policy = tiny_lora_policy();
+  {
+    const at::NoGradGuard no_grad;
+    for (const NamedTensor& factor : policy->trained_parameters()) at::Tensor(factor.tensor).add_(0.05);
+    policy->weights_changed();
+  }
+  PpoTrainer trainer(policy, quick_options(), 1);
+  trainer.freeze_reference();
+  SilentProgress progress;
+  const auto first = trainer.update(made_up_episodes(*policy, 5, 4), 0, progress);
+  EXPECT_LT(std::abs(first.metrics.at("objective/kl_to_reference")), 1e-5);
+  const auto second = trainer.update(made_up_episodes(*policy, 5, 4, 1), 1, progress);
+  EXPECT_GT(std::abs(second.metrics.at("objective/kl_to_reference")), 1e-6);
 }
 
 TEST(PpoTrainer, RaisesTheOddsOfWhatScoredWell) {

@@ -38,6 +38,10 @@ inline at::Tensor ids_tensor(const std::vector<int64_t>& ids) {
   return at::tensor(ids, at::kLong).unsqueeze(0);
 }
 
+inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
 // Random weights whose norms and biases are not 1 and 0 either.
 inline std::shared_ptr<Decoder> tiny_decoder(uint64_t seed = 7, at::ScalarType compute = at::kFloat,
                                              const ModelConfig& config = tiny_config(),

@@ -41,6 +41,13 @@ inline std::shared_ptr<Decoder> tiny_policy(uint64_t seed = 1, at::ScalarType co
   return Decoder::random(tiny_config(), seed, options);
 }
 
+// The tiny policy with a new LoRA adapter on every linear, which alone is trained.
+inline std::shared_ptr<Decoder> tiny_lora_policy(uint64_t seed = 1,
+                                                 at::ScalarType compute_dtype = at::kFloat) {
+  return tiny_policy(1, compute_dtype)
+      ->with_adapter(new_adapter(tiny_config(), {4, 8, false, {"all-linear"}}, seed));
+}
+
 // The log-probs of the completion's tokens by the slow path: whole logits, one sequence, no batch.
 inline at::Tensor slow_log_probs(const Decoder& policy, const std::vector<int64_t>& prompt_ids,
                                  const std::vector<int64_t>& completion_ids, double temperature = 1) {
@@ -87,10 +94,10 @@ inline std::vector<Episode> made_up_episodes(const Decoder& policy, int64_t num_
   return episodes;
 }
 
-// All weights as one vector.
+// All that training changes, as one vector.
 inline at::Tensor all_weights(const Decoder& policy) {
   std::vector<at::Tensor> flat;
-  for (const NamedTensor& parameter : policy.parameters())
+  for (const NamedTensor& parameter : policy.trained_parameters())
     flat.push_back(parameter.tensor.detach().flatten());
   return at::cat(flat);
 }
