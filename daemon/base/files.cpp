@@ -79,6 +79,17 @@ UniqueFd try_lock_file(const fs::path& path) {
   throw_errno("cannot lock " + path.string());
 }
 
+UniqueFd try_lock_file_for_process(const fs::path& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) throw_errno("cannot open " + path.string());
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (::fcntl(fd.get(), F_SETLK, &whole) == 0) return fd;
+  if (errno == EACCES || errno == EAGAIN) return UniqueFd();
+  throw_errno("cannot lock " + path.string());
+}
+
 AppendFile::AppendFile(const fs::path& path)
     : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
   if (!fd_) throw_errno("cannot open " + path.string());

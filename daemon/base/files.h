@@ -22,6 +22,10 @@ void publish_folder(const std::filesystem::path& root, const std::filesystem::pa
 // An exclusive flock on `path` (made if missing), held as long as the descriptor is open; an empty UniqueFd
 // when another process holds it.
 UniqueFd try_lock_file(const std::filesystem::path& path);
+// The same for one process alone (fcntl): a child does not hold it, not even between fork and exec, so that
+// it is free at once when its process is killed. The process must not open the file a second time: closing
+// any descriptor of it frees the lock.
+UniqueFd try_lock_file_for_process(const std::filesystem::path& path);
 
 // An append-only file whose length is part of a saved state: what was written after that state is cut off
 // when the state is restored. Not thread-safe.

@@ -56,7 +56,9 @@ Subprocess start(const HostOptions& options, const Launch& launch, int socket) {
   process.working_directory = options.work_dir.empty() ? fs::path("/") : options.work_dir;
   process.descriptors = {{socket, wire::kHostSocket}};
   process.stderr_file = options.stderr_file;
-  process.dies_with_parent = true;
+  // Bubblewrap sees to it by itself, once it is set up. Killed before, it would leave behind a child that
+  // waits for it for ever; let go on, it finds its host's socket closed and ends.
+  process.dies_with_parent = !launch.in_namespaces;
   return Subprocess(process);
 }
 

@@ -66,7 +66,7 @@ HeldHome hold_home(const fs::path& root) {
   make_folder(root, 0750);
   require_safe(root);
   HeldHome held{{fs::canonical(root)}, {}, {}};
-  held.lock = try_lock_file(held.home.lock());
+  held.lock = try_lock_file_for_process(held.home.lock());
   if (!held.lock)
     throw Error(ErrorCode::conflict,
                 "another rftd serves " + held.home.root.string() + "; stop it, or give another --home");

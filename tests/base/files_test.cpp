@@ -1,6 +1,9 @@
 #include "base/files.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -38,6 +41,33 @@ TEST(PublishFolder, MovesWholeFoldersAndNeverOverOne) {
   fs::create_directory(dir / "other");
   EXPECT_THROW(publish_folder(dir / "other", dir / "done"), Error);
   EXPECT_TRUE(fs::exists(dir / "other"));
+}
+
+// A process that holds the lock and has a child which has not executed anything yet, and what stops both.
+TEST(LockFile, OfAProcessIsNotHeldByItsChildren) {
+  const TempDir dir;
+  int held[2], over[2];
+  ASSERT_EQ(::pipe(held), 0);
+  ASSERT_EQ(::pipe(over), 0);
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    const UniqueFd lock = try_lock_file_for_process(dir / "lock");
+    char byte = lock ? 'y' : 'n';
+    if (::fork() == 0) {
+      ::close(over[1]);
+      if (::write(held[1], &byte, 1) == 1 && ::read(over[0], &byte, 1) == 0) ::_exit(0);
+      ::_exit(1);
+    }
+    ::pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(held[0], &byte, 1), 1);
+  EXPECT_EQ(byte, 'y');
+  EXPECT_FALSE(try_lock_file_for_process(dir / "lock"));
+  ::kill(owner, SIGKILL);
+  ::waitpid(owner, nullptr, 0);
+  EXPECT_TRUE(try_lock_file_for_process(dir / "lock")) << "though its child lives";
+  ::close(over[1]);
 }
 
 TEST(LockFile, IsHeldByOneAtATimeAndFreedWithItsOwner) {
