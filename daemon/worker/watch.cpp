@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace rft::worker {
 namespace {
@@ -32,7 +33,8 @@ class Watch {
 void watch_kl(double allowed, WatchState& state, Watch& watch) {
   if (allowed == 0 || state.kl.size() < 2 * kKlWindow + 1) return;
   const double start = state.kl.front(), middle = state.kl[kKlWindow], end = state.kl.back();
-  const double before = std::max(middle - start, kKlRise), now = end - middle;
+  // Its size: a KL that goes up and down rises fast after each fall.
+  const double before = std::max(std::abs(middle - start), kKlRise), now = end - middle;
   watch.tell("kl_acceleration", now > allowed * before,
              fmt::format("the KL to the reference rose by {:.4f} nats per token in {} iterations, to {:.4f}; "
                          "in the {} before by {:.4f}. The policy runs away: raise kl_coef or set "
