@@ -8,7 +8,6 @@
 namespace rft::config {
 namespace {
 
-
 std::vector<Key> daemon_keys(DaemonConfig& daemon) {
   auto& [log, intake, capacity, plugins, retry, worker] = daemon;
   return {

@@ -12,7 +12,8 @@ namespace rft::engine {
 // is made.
 void set_num_threads(int64_t num_threads);
 
-// The process keeps up to 1 GiB of what it frees for its next tensors. Called once, before any tensor is made.
+// The process keeps up to 1 GiB of what it frees for its next tensors. Called once, before any tensor is
+// made.
 void reuse_freed_memory();
 
 // `device` is "cpu" or "cuda"; `dtype` is "float32", "bfloat16" or "auto" (what is fast on the device). Loads

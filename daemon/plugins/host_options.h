@@ -22,8 +22,8 @@ struct HostOptions {
   double start_timeout_s = 60;  // deadline of loading and creating it
   uint64_t memory_limit_bytes = uint64_t{4} << 30;  // of private memory; 0: none
   bool allow_network = false;                       // granted by the daemon's configuration, never by the job
-  bool trusted = false;                       // granted like it: no namespaces and no system call filter
-  std::filesystem::path python;                     // interpreter for kind python; empty: python3 of PATH
+  bool trusted = false;          // granted like it: no namespaces and no system call filter
+  std::filesystem::path python;  // interpreter for kind python; empty: python3 of PATH
 };
 
 // rft-plugin-host as built or installed with the running program: beside it, or in ../lib/rftd. Throws

@@ -9,7 +9,8 @@
 
 namespace rft::text {
 
-// The object in a file; an empty one when there is no file. Throws Error(invalid_argument) that names the file.
+// The object in a file; an empty one when there is no file. Throws Error(invalid_argument) that names the
+// file.
 inline Json read_config(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return Json::object();
   Json json = parse_json(read_file(file), file.string());

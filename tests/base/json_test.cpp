@@ -22,7 +22,8 @@ TEST(Json, ErrorNamesWhatWasRead) {
     FAIL() << "accepted a cut object";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
-    EXPECT_EQ(std::string(error.what()).rfind("train.jsonl:7: not valid JSON: parse error at column 6: ", 0), 0u)
+    EXPECT_EQ(std::string(error.what()).rfind("train.jsonl:7: not valid JSON: parse error at column 6: ", 0),
+              0u)
         << error.what();
   }
 }

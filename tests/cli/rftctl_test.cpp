@@ -48,7 +48,8 @@ TEST(Rftctl, WithoutADaemonItEndsWithFourAndTheMend) {
   EXPECT_EQ(result.exit_code, kUnreachable);
   EXPECT_THAT(result.output, IsEmpty());
   EXPECT_THAT(result.errors, HasSubstr("rftd --home " + home.path().string()));
-  EXPECT_EQ(rftctl({"--home", home.path().string(), "ls"}).exit_code, kUnreachable) << "before the command too";
+  EXPECT_EQ(rftctl({"--home", home.path().string(), "ls"}).exit_code, kUnreachable)
+      << "before the command too";
 }
 
 TEST(Rftctl, WithJsonAnErrorIsJsonAloneOnStandardOutput) {

@@ -7,8 +7,8 @@
 namespace rft::plugins::host {
 
 // Limits (no core files, private memory), no new privileges, and the system call filter where the kernel has
-// one (a trusted plugin has
-// only the part of it that keeps its processes together). Denied calls answer EPERM, so that a plugin that tries reports a plain error. Throws Error(io).
+// one (a trusted plugin has only the part of it that keeps its processes together). Denied calls answer
+// EPERM, so that a plugin that tries reports a plain error. Throws Error(io).
 void confine(const wire::Open& open);
 
 }  // namespace rft::plugins::host
