@@ -71,17 +71,25 @@ void publish_folder(const fs::path& root, const fs::path& target) {
   sync_folder(target.parent_path());
 }
 
-UniqueFd try_lock_file(const fs::path& path) {
+namespace {
+
+UniqueFd open_lock_file(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) throw_errno("cannot open " + path.string());
+  return fd;
+}
+
+}  // namespace
+
+UniqueFd try_lock_file(const fs::path& path) {
+  UniqueFd fd = open_lock_file(path);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
   if (errno == EWOULDBLOCK) return UniqueFd();
   throw_errno("cannot lock " + path.string());
 }
 
 UniqueFd try_lock_file_for_process(const fs::path& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd) throw_errno("cannot open " + path.string());
+  UniqueFd fd = open_lock_file(path);
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;

@@ -11,6 +11,13 @@ constexpr int kMaxDepth = 64;
 
 }  // namespace
 
+std::string reason_of(const Json::exception& error) {
+  // "[json.exception.type_error.302] type must be string, but is number".
+  std::string reason = error.what();
+  if (const auto end = reason.find("] "); end != std::string::npos) reason.erase(0, end + 2);
+  return reason;
+}
+
 Json parse_json(std::string_view text, const std::string& what) {
   const auto depth_guard = [&](int depth, Json::parse_event_t event, Json&) {
     const bool opens =
@@ -23,10 +30,9 @@ Json parse_json(std::string_view text, const std::string& what) {
   try {
     return Json::parse(text.begin(), text.end(), depth_guard);
   } catch (const Json::exception& error) {
-    // nlohmann's text is "[json.exception.parse_error.101] parse error at line 1, column 2: reason". The line
-    // is that of the text, which is mostly one line of a file of many.
-    std::string reason = error.what();
-    if (const auto end = reason.find("] "); end != std::string::npos) reason.erase(0, end + 2);
+    // "parse error at line 1, column 2: reason": the line is that of the text, which is mostly one line of a
+    // file of many.
+    std::string reason = reason_of(error);
     if (const auto line = reason.find("line 1, "); line != std::string::npos) reason.erase(line, 8);
     throw Error(ErrorCode::invalid_argument, what + ": not valid JSON: " + reason);
   }

@@ -15,6 +15,9 @@ using Json = nlohmann::ordered_json;
 // nested deeper than 64 levels, or is not valid UTF-8.
 Json parse_json(std::string_view text, const std::string& what);
 
+// What nlohmann's exception says, without the name of its kind before it.
+std::string reason_of(const Json::exception& error);
+
 // One line of compact JSON. Strings that are not valid UTF-8 are written with U+FFFD rather than refused:
 // a model may sample any bytes.
 std::string dump_json(const Json& json);

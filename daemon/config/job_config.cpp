@@ -80,10 +80,8 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"data", "system", &data.system, {}, "system message, for models with a chat template; empty: none"},
       {"data", "shots", &data.shots, between(0, 100),
        "examples that stand before each prompt: records of `train` with their `output`, chosen by the seed, "
-       "the "
-       "same for every split, never the prompt itself. Turns of user and assistant with a chat template, "
-       "else "
-       "text, an empty line after each"},
+       "the same for every split, never the prompt itself. Turns of user and assistant with a chat template, "
+       "else text, an empty line after each"},
 
       {"scorer",
        "plugin",
@@ -126,8 +124,7 @@ std::vector<Key> job_keys(JobConfig& job) {
        &training.gradient_checkpointing,
        {},
        "layers keep only their input and are computed again in the backward pass: much less memory, a third "
-       "more "
-       "computation, the same numbers"},
+       "more computation, the same numbers"},
       {"training", "seed", &training.seed, at_least(0),
        "seed of every random choice; the same seed on the same machine gives the same model"},
 
@@ -195,8 +192,7 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"rollout", "dynamic_sampling", &rollout.dynamic_sampling, one_of({"off", "drop", "refill"}),
        "what becomes of a prompt whose completions all score the same, which teaches a group estimator "
        "nothing: it is kept, left out of the update, or left out and replaced by sampling further prompts. "
-       "An "
-       "iteration of nothing else is kept"},
+       "An iteration of nothing else is kept"},
       {"rollout", "max_sampling_rounds", &rollout.max_sampling_rounds, between(1, 1'000),
        "rounds of sampling in one iteration at most, the first included, under `dynamic_sampling = "
        "\"refill\"`"},
@@ -221,8 +217,7 @@ std::vector<Key> job_keys(JobConfig& job) {
 
       {"watch", "action", &watch.action, one_of({"warn", "pause"}),
        "what a watch does: a warning in `rftctl watch` and `why` alone, or a pause too, with a resume point "
-       "and "
-       "the reason"},
+       "and the reason"},
       {"watch", "score_gap", &watch.score_gap, at_least(0),
        "tells when the mean score of an epoch's rollouts is more than this above the validation's; 0: never"},
       {"watch", "length_growth", &watch.length_growth, at_least(0),
@@ -231,9 +226,7 @@ std::vector<Key> job_keys(JobConfig& job) {
        "tells when the entropy is less than this share of the first iteration's; 0: never"},
       {"watch", "kl_acceleration", &watch.kl_acceleration, at_least(0),
        "tells when the KL to the reference rises this many times as fast as it moved before: over 4 "
-       "iterations "
-       "against "
-       "the 4 before them, and at least by 0.01 nats per token; 0: never"},
+       "iterations against the 4 before them, and at least by 0.01 nats per token; 0: never"},
       {"watch", "identical_share", &watch.identical_share, between(0, 1),
        "tells when more than this share of an iteration's completions are the same text; 0: never"},
       {"watch", "rollout_gap", &watch.rollout_gap, at_least(0),
@@ -249,12 +242,10 @@ std::vector<Key> job_keys(JobConfig& job) {
        "CPU cores that the job takes; 0: all of the machine's, or with a GPU its share of them"},
       {"resources", "ranks", &resources.ranks, between(1, 256),
        "processes that train the job together, each with the whole model, on its share of the cores and of "
-       "the "
-       "rows; on the CPU"},
+       "the rows; on the CPU"},
       {"resources", "memory_gb", &resources.memory_gb, at_least(0),
        "memory that the job may take, in GB: it is refused when its estimate is larger, and fails rather "
-       "than "
-       "take more; 0: as much as is estimated, and no limit but the machine's"},
+       "than take more; 0: as much as is estimated, and no limit but the machine's"},
 
       {"retry", "max_attempts", &retry.max_attempts, at_least(1),
        "failed attempts after which the job is given up"},
@@ -328,8 +319,7 @@ class Checks {
     if (lora.rank == 0 && (lora.alpha != 0 || lora.rslora || !lora.targets.empty()))
       fail("model.lora", "rank",
            "= 0 trains every weight and needs no other key of this table; give a rank, such as 16, or leave "
-           "the "
-           "table out");
+           "the table out");
     if (lora.rank > 0 && !job_.model.adapter.empty())
       fail("model.lora", "rank",
            "excludes [model] adapter, which brings a rank of its own; leave one of the two out");

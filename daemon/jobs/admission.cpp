@@ -179,10 +179,10 @@ config::JobConfig parse_input(const fs::path& input) {
 }
 
 // Whether the model has the linears that a new adapter is for.
-void check_targets(const config::JobConfig& job, const fs::path& model) {
+void check_targets(const config::JobConfig& job, const engine::ModelConfig& model) {
   if (job.model.lora.rank == 0) return;
   try {
-    engine::find_linears(engine::read_model_config(model).config, job.model.lora.targets);
+    engine::find_linears(model, job.model.lora.targets);
   } catch (const Error& error) {
     throw Error(
         error.code(),
@@ -191,14 +191,8 @@ void check_targets(const config::JobConfig& job, const fs::path& model) {
   }
 }
 
-// Of what a chat template puts around a prompt, as far as one can tell without rendering it.
-int64_t template_bytes(const fs::path& model) {
-  const fs::path config = model / "tokenizer_config.json";
-  const bool has_one =
-      fs::exists(model / "chat_template.jinja") ||
-      (fs::exists(config) && read_file(config).find("\"chat_template\"") != std::string::npos);
-  return has_one ? 200 : 0;
-}
+// What a chat template puts around a prompt, as far as one can tell without rendering it.
+constexpr int64_t kTemplateBytes = 200;
 
 int64_t prompt_bytes(const Json& record) {
   const Json& prompt = record.at("prompt");
@@ -209,7 +203,7 @@ int64_t prompt_bytes(const Json& record) {
 int64_t output_bytes(const Json& record) { return static_cast<int64_t>(record.value("output", "").size()); }
 
 memory::DataExtent extent_of(const fs::path& data, const config::JobConfig& job,
-                             const engine::ModelConfig& model) {
+                             const engine::ModelConfig& model, bool has_chat_template) {
   memory::DataExtent extent;
   int64_t longest_prompt = 0, longest_output = 0, longest_shot = 0;  // in bytes
   for (const std::string split : {"train", "validation", "test", "warmup"}) {
@@ -227,7 +221,7 @@ memory::DataExtent extent_of(const fs::path& data, const config::JobConfig& job,
     if (split == "validation" || split == "test")
       extent.num_evaluated = std::max(extent.num_evaluated, num_records);
   }
-  const int64_t around = template_bytes(job.resolved.model_path);
+  const int64_t around = has_chat_template ? kTemplateBytes : 0;
   longest_prompt +=
       around + job.data.shots * (longest_shot + around) + static_cast<int64_t>(job.data.system.size());
   // A longer one is refused when it is tokenised.
@@ -237,9 +231,9 @@ memory::DataExtent extent_of(const fs::path& data, const config::JobConfig& job,
   return extent;
 }
 
-memory::Estimate estimate_memory(const config::JobConfig& job, const fs::path& folder) {
-  const engine::ModelConfig model = engine::read_model_config(job.resolved.model_path).config;
-  const memory::Estimate estimate = memory::estimate(model, job, extent_of(folder / "data", job, model));
+memory::Estimate estimate_memory(const config::JobConfig& job, const memory::DataExtent& data,
+                                 const engine::ModelConfig& model) {
+  const memory::Estimate estimate = memory::estimate(model, job, data);
   if (const int64_t limit = memory::limit_of(job); limit > 0 && estimate.host_bytes() > limit)
     reject(fmt::format("{}[resources] memory_gb = {}: {}, or raise it",
                        job.lines.where("resources", "memory_gb"), job.resources.memory_gb,
@@ -268,8 +262,9 @@ Admitted Admission::admit(int64_t id, const fs::path& folder) {
   try {
     config::JobConfig job = parse_input(input);
     const fs::path model = find_model(job, input);
-    check_targets(job, model);
-    const fs::path lora_adapter = find_adapter(job, model, input);
+    const engine::ModelConfig model_config = engine::read_model_config(model).config;
+    check_targets(job, model_config);
+    const fs::path lora_adapter = find_adapter(job, model_config, input);
     const auto scorer =
         resolve(at_key(job, "scorer", "plugin", job.scorer.plugin), job.scorer.plugin, input, "scorer");
     const auto adapter =
@@ -295,7 +290,9 @@ Admitted Admission::admit(int64_t id, const fs::path& folder) {
                     lora_adapter};
     fs::remove(folder / "manifest.sha256");
     write_file_atomically(folder / "plan.toml", config::to_toml(job));
-    const memory::Estimate memory = estimate_memory(job, folder);
+    const bool has_chat_template = check_model_once(model).has_chat_template;
+    const memory::Estimate memory =
+        estimate_memory(job, extent_of(folder / "data", job, model_config, has_chat_template), model_config);
     memory::write_estimate(folder, memory);
     return {job, write_manifest(folder), memory};
   } catch (const Error& error) {
@@ -327,12 +324,12 @@ fs::path Admission::find_model(const config::JobConfig& job, const fs::path& inp
 }
 
 // The adapter that the job goes on from; empty: none.
-fs::path Admission::find_adapter(const config::JobConfig& job, const fs::path& model,
+fs::path Admission::find_adapter(const config::JobConfig& job, const engine::ModelConfig& model,
                                  const fs::path& input) const {
   if (job.model.adapter.empty()) return {};
   try {
     const fs::path adapter = locate_model(job.model.adapter, input);
-    engine::check_adapter(adapter, engine::read_model_config(model).config);
+    engine::check_adapter(adapter, model);
     return adapter;
   } catch (const Error& error) {
     throw Error(error.code(), at_key(job, "model", "adapter", job.model.adapter) + error.what(), "adapter");

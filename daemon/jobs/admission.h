@@ -56,7 +56,7 @@ class Admission {
   Permitted resolve(const std::string& where, const std::string& name, const std::filesystem::path& input,
                     const std::string& kind) const;
   std::filesystem::path find_model(const config::JobConfig& job, const std::filesystem::path& input);
-  std::filesystem::path find_adapter(const config::JobConfig& job, const std::filesystem::path& model,
+  std::filesystem::path find_adapter(const config::JobConfig& job, const engine::ModelConfig& model,
                                      const std::filesystem::path& input) const;
   std::filesystem::path locate_model(const std::string& path, const std::filesystem::path& input) const;
   engine::ModelSummary check_model_once(const std::filesystem::path& model);

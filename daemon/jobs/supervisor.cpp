@@ -48,9 +48,9 @@ struct Supervisor::Attempt {
   std::shared_ptr<WorkerSession> session;
   asio::steady_timer deadline;  // to connect, or to stop
   asio::steady_timer drain;
-  std::filesystem::path stderr_file;
-  uint64_t stderr_offset = 0;
   std::filesystem::path folder;
+  std::filesystem::path stderr_file() const { return folder / "stderr.txt"; }
+  uint64_t stderr_offset = 0;
   Request request = Request::none;
   bool exited = false;
   AttemptEvidence evidence;
@@ -127,14 +127,13 @@ void Supervisor::start(int64_t job, const std::filesystem::path& folder, int64_t
   auto attempt = std::make_unique<Attempt>(io_);
   attempt->number = number;
   attempt->token = make_token();
-  attempt->stderr_file = folder / "stderr.txt";
-  std::error_code missing;
-  const auto size = std::filesystem::file_size(attempt->stderr_file, missing);
-  attempt->stderr_offset = missing ? 0 : size;
   attempt->folder = folder;
+  std::error_code missing;
+  const auto size = std::filesystem::file_size(attempt->stderr_file(), missing);
+  attempt->stderr_offset = missing ? 0 : size;
   attempt->evidence.kills_before = count_out_of_memory_kills();
-  const executor::AttemptSpec spec{folder,           socket_,         attempt->token,      number,
-                                   allocation.cores, allocation.gpus, attempt->stderr_file};
+  const executor::AttemptSpec spec{folder,           socket_,         attempt->token,        number,
+                                   allocation.cores, allocation.gpus, attempt->stderr_file()};
   attempt->placement =
       executor_.place(spec, [this, job](const ExitStatus& status) { process_ended(job, status); });
   kill_after(job, *attempt, config_.connect_timeout_s,
@@ -210,7 +209,7 @@ void Supervisor::finish(int64_t job) {
   if (attempt.session) attempt.session->close();
   attempt.evidence.kills_after = count_out_of_memory_kills();
   attempt.evidence.estimate = memory::read_estimate(attempt.folder);
-  attempt.evidence.stderr_tail = file_tail(attempt.stderr_file, attempt.stderr_offset);
+  attempt.evidence.stderr_tail = file_tail(attempt.stderr_file(), attempt.stderr_offset);
   events_.ended(job, judge(attempt.evidence));
 }
 

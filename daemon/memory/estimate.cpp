@@ -9,6 +9,7 @@
 #include "base/machine_memory.h"
 #include "engine/model/kernels.h"
 #include "engine/model/lora_config.h"
+#include "engine/model/safetensors.h"
 #include "engine/model/token_memory.h"
 
 namespace rft::memory {
@@ -48,8 +49,7 @@ struct Parameters {
 Parameters count(const engine::ModelConfig& model) {
   Parameters counts;
   for (const engine::WeightSpec& weight : engine::expected_weights(model)) {
-    int64_t size = 1;
-    for (const int64_t extent : weight.shape) size *= extent;
+    const int64_t size = engine::element_count(weight.shape);
     counts.all += size;
     if (weight.shape.size() > 1) counts.matrices += size;
     counts.largest = std::max(counts.largest, size);

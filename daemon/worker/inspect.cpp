@@ -44,10 +44,7 @@ T member(const Json& question, const char* name) {
   try {
     return question[name].get<T>();
   } catch (const Json::exception& error) {
-    // nlohmann's text is "[json.exception.type_error.302] type must be string, but is number".
-    const std::string reason = error.what();
-    throw Error(ErrorCode::invalid_argument,
-                std::string("\"") + name + "\": " + reason.substr(reason.find("] ") + 2), name);
+    throw Error(ErrorCode::invalid_argument, std::string("\"") + name + "\": " + reason_of(error), name);
   }
 }
 

@@ -23,8 +23,7 @@ CLI::App* add_train(CLI::App& app, AttemptOptions& options) {
   train->add_option("--device", options.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
   train->footer(
       "Exit codes: 0 succeeded, or stopped or paused with a resume point written; 1 failed; 75 another "
-      "attempt is "
-      "alive.");
+      "attempt is alive.");
   return train;
 }
 

@@ -93,9 +93,7 @@ ModelSummary check_model(const fs::path& model_dir) {
   for (const WeightFile& file : files) {
     for (const StoredTensor& tensor : file.tensors) {
       if (is_ignored_weight(config, tensor.name)) continue;
-      int64_t count = 1;
-      for (const int64_t extent : tensor.shape) count *= extent;
-      summary.num_parameters += count;
+      summary.num_parameters += element_count(tensor.shape);
       dtypes.insert(dtype_name(tensor.dtype));
     }
   }

@@ -51,6 +51,12 @@ std::vector<WeightFile> read_index(const std::filesystem::path& index_file) {
 
 }  // namespace
 
+int64_t element_count(const std::vector<int64_t>& shape) {
+  int64_t count = 1;
+  for (const int64_t extent : shape) count *= extent;
+  return count;
+}
+
 std::string shape_text(const std::vector<int64_t>& shape) {
   std::string text;
   for (const int64_t extent : shape) text += (text.empty() ? "" : " x ") + std::to_string(extent);

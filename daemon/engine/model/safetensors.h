@@ -14,6 +14,8 @@ namespace rft::engine {
 using text::read_safetensors_header;
 using text::StoredTensor;
 
+// How many numbers a tensor of this shape has.
+int64_t element_count(const std::vector<int64_t>& shape);
 // "32 x 61", for messages.
 std::string shape_text(const std::vector<int64_t>& shape);
 

@@ -1,8 +1,7 @@
 // Log-probs of given tokens from rows of logits. The logits of a whole batch are the largest tensor of an
 // update by far, so callers hand over a chunk of rows at a time, and nothing else of a chunk's size is kept
 // for the backward pass. On a CPU with AVX-512 in as few passes over memory as there can be; anywhere else by
-// ATen
-// (`reference::`), with which a test compares it.
+// ATen (`reference::`), with which a test compares it.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -86,8 +86,8 @@ fn text(error: &Error) -> String {
     out
 }
 
-/// Whether the template itself is wrong, whatever the conversation. An unknown method is its fault on a string alone: another value may
-/// just not be what the template expects there.
+/// Whether the template itself is wrong, whatever the conversation. An unknown method is its fault on a
+/// string alone: another value may just not be what the template expects there.
 fn is_wrong_itself(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::SyntaxError

@@ -75,6 +75,17 @@ TEST(PpoInvariants, HoldInEveryIterationOfEveryEstimator) {
   }
 }
 
+// Of a critic that learns fast.
+PpoOptions separate_critic_options() {
+  PpoOptions options = quick_options();
+  options.value_model = ValueModel::separate;
+  options.value_coef = 0.5;
+  options.value_clip_range = 0;  // a value may go as far as it wants to in one update
+  options.num_ppo_epochs = 10;
+  options.learning_rate = 5e-3;
+  return options;
+}
+
 TEST(PpoLora, HoldsTheInvariantsAndLeavesTheBaseAlone) {
   for (const AdvantageEstimator estimator : kEstimators) {
     const auto policy = tiny_lora_policy();
@@ -101,13 +112,7 @@ TEST(PpoLora, ASeparateValueModelIsAnAdapterOfItsOwnOnTheSameBase) {
   const auto policy = tiny_lora_policy();
   std::vector<at::Tensor> base;
   for (const NamedTensor& parameter : policy->parameters()) base.push_back(parameter.tensor.clone());
-  PpoOptions options = quick_options();
-  options.value_model = ValueModel::separate;
-  options.value_coef = 0.5;
-  options.value_clip_range = 0;  // a value may go as far as it wants to in one update
-  options.num_ppo_epochs = 10;
-  options.learning_rate = 5e-3;
-  PpoTrainer trainer(policy, options, 2);
+  PpoTrainer trainer(policy, separate_critic_options(), 2);
   trainer.freeze_reference();
   SilentProgress progress;
   const auto episodes = made_up_episodes(*policy, 6, 4);
@@ -226,13 +231,7 @@ TEST(PpoMinibatch, ASeparateValueModelTakesTheValueLossAndThePolicyTheRest) {
 
 TEST(PpoTrainer, ASeparateValueModelLearnsTheReturns) {
   const auto policy = tiny_policy();
-  PpoOptions options = quick_options();
-  options.value_model = ValueModel::separate;
-  options.value_coef = 0.5;
-  options.value_clip_range = 0;  // a value may go as far as it wants to in one update
-  options.num_ppo_epochs = 10;
-  options.learning_rate = 5e-3;
-  PpoTrainer trainer(policy, options, 2);
+  PpoTrainer trainer(policy, separate_critic_options(), 2);
   trainer.freeze_reference();
   SilentProgress progress;
   const auto episodes = made_up_episodes(*policy, 6, 4);
