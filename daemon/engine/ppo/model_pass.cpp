@@ -53,7 +53,7 @@ Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const T
 
 Values evaluate_values(const Decoder& trunk, const ValueHead& value_head, const TokenBatch& batch) {
   const at::NoGradGuard no_grad;
-  return values_of(trunk.hidden_states(batch.ids), value_head, batch);
+  return values_of(trunk.hidden_states(batch.ids, batch.lengths), value_head, batch);
 }
 
 void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, double temperature,
@@ -78,7 +78,7 @@ void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, doubl
 
 void accumulate_value_gradients(const Decoder& trunk, const ValueHead& value_head, const TokenBatch& batch,
                                 const ValueLoss& loss) {
-  loss(values_of(trunk.hidden_states(batch.ids), value_head, batch).values).backward();
+  loss(values_of(trunk.hidden_states(batch.ids, batch.lengths), value_head, batch).values).backward();
 }
 
 }  // namespace rft::engine

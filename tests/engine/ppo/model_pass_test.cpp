@@ -44,6 +44,21 @@ TEST_F(ModelPass, PaddedBatchesEqualSingleSequences) {
   EXPECT_TRUE((said.entropy <= std::log(testing::kTinyVocabulary) + 1e-5).all().item<bool>());
 }
 
+TEST_F(ModelPass, ATrunkOfItsOwnReadsARowByItsOwnLength) {
+  const at::NoGradGuard no_grad;
+  ModelConfig config = testing::tiny_config();
+  config.rope.type = RopeType::dynamic;  // the rotation follows from the row's length, not the batch's
+  config.rope.factor = 4;
+  config.rope.original_max_positions = 3;
+  const auto trunk = Decoder::random(config, 1, {});
+  ValueHead head = ValueHead::zeros(16, at::kCPU);
+  head.weight.copy_(at::arange(16).reshape({1, 16}) * 0.01);
+  const Values own = evaluate_values(*trunk, head, batch_);
+  const Evaluation shared = evaluate(*trunk, &head, batch_, 1, false);
+  EXPECT_TRUE(own.values.equal(shared.values));
+  EXPECT_TRUE(own.end_values.equal(shared.end_values));
+}
+
 TEST_F(ModelPass, ValuesAreReadWhereTheTokenIsPredicted) {
   const at::NoGradGuard no_grad;
   ValueHead head = ValueHead::zeros(16, at::kCPU);
