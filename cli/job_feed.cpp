@@ -20,11 +20,12 @@ std::filesystem::path events_socket(const Client& client) {
 JobFeed::JobFeed(Client& client, int64_t job)
     : client_(client), job_(job), connection_(zmq_, zmq::socket_type::sub, events_socket(client)) {
   connection_.socket().set(zmq::sockopt::subscribe, protocol::job_topic(job, ""));
-  // Only once connected is the subscription on its way before the request for a snapshot.
+  // Only once connected is the subscription on its way before the request for a snapshot. An event shows
+  // that too, and can be seen first.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   for (;;) {
     const auto event = connection_.wait(deadline);
-    if (event == Connection::Event::connected) return;
+    if (event == Connection::Event::connected || event == Connection::Event::readable) return;
     if (event == Connection::Event::timeout) throw Unreachable("the daemon's events cannot be reached");
   }
 }

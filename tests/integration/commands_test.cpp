@@ -24,7 +24,7 @@ class Commands : public ::testing::Test {
 };
 
 TEST_F(Commands, PausedJobHasNoWorkerAndResumesWhereItWas) {
-  const int64_t id = start_job();
+  const int64_t id = start_job({.epochs = 6});
   const Answer paused = on("pause", id);
   ASSERT_EQ(paused.exit_code, 0) << paused.errors;
   EXPECT_EQ(paused.json["state"], "paused") << "it answers after its effect";
@@ -40,8 +40,8 @@ TEST_F(Commands, PausedJobHasNoWorkerAndResumesWhereItWas) {
 }
 
 TEST_F(Commands, PausedJobStaysPausedThroughARestart) {
-  const int64_t id = start_job();
-  on("pause", id);
+  const int64_t id = start_job({.epochs = 10000});
+  ASSERT_EQ(on("pause", id).exit_code, 0);
   home_.kill();
   home_.start();
   EXPECT_EQ(home_.show(id)["state"], "paused");
@@ -50,7 +50,7 @@ TEST_F(Commands, PausedJobStaysPausedThroughARestart) {
 }
 
 TEST_F(Commands, CancelledJobIsTakenUpAgainByRetry) {
-  const int64_t id = start_job();
+  const int64_t id = start_job({.epochs = 6});
   const Answer cancelled = on("cancel", id);
   ASSERT_EQ(cancelled.exit_code, 0) << cancelled.errors;
   EXPECT_EQ(cancelled.json["state"], "cancelled");
@@ -64,7 +64,7 @@ TEST_F(Commands, CancelledJobIsTakenUpAgainByRetry) {
 }
 
 TEST_F(Commands, WaitingJobSaysWhatItWaitsForAndNumbersAreNotUsedTwice) {
-  const int64_t first = start_job({.epochs = 50, .cores = 0});
+  const int64_t first = start_job({.epochs = 10000, .cores = 0});
   const int64_t second = home_.drop(write_small_job(home_.staging("more"), {.cores = 0}));
   home_.await_state(second, "queued");
   EXPECT_THAT(on("why", second).json.dump(), HasSubstr("core"));

@@ -13,7 +13,6 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
-#include <iterator>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -175,10 +174,11 @@ class DaemonHome {
   Json await(int64_t job, const std::function<bool(const Json&)>& holds) const {
     cli::Client client(root_);
     cli::JobFeed feed(client, job);
-    for (;;) {
-      const auto update = feed.next(patience_ends());
+    for (const auto deadline = patience_ends();;) {
+      const auto update = feed.next(deadline);
       using Kind = cli::JobUpdate::Kind;
-      if (update.kind == Kind::timeout) throw std::runtime_error("waited in vain: " + show(job).dump());
+      if (update.kind == Kind::timeout || Clock::now() > deadline)
+        throw std::runtime_error("waited in vain: " + show(job).dump());
       const bool whole = update.kind == Kind::snapshot || update.topic == "status";
       if (whole && holds(update.data)) return update.data;
     }
@@ -197,12 +197,12 @@ class DaemonHome {
       const std::function<bool(const Json&)>& holds = [](const Json&) { return true; }) const {
     cli::Client client(root_);
     cli::JobFeed feed(client, job);
-    for (;;) {
-      const auto update = feed.next(patience_ends());
+    for (const auto deadline = patience_ends();;) {
+      const auto update = feed.next(deadline);
       using Kind = cli::JobUpdate::Kind;
       if (update.kind == Kind::event && update.topic == topic && holds(update.data)) return update.data;
       const bool whole = update.kind == Kind::snapshot || update.topic == "status";
-      if (update.kind == Kind::timeout ||
+      if (update.kind == Kind::timeout || Clock::now() > deadline ||
           (whole && cli::is_finished(update.data.at("state").get<std::string>())))
         throw std::runtime_error("there was no such " + topic + " any more: " + show(job).dump());
     }
@@ -222,7 +222,8 @@ class DaemonHome {
       const std::string name = entry.path().filename();
       if (name.find_first_not_of("0123456789") != std::string::npos) continue;
       std::ifstream file(entry.path() / "cmdline", std::ios::binary);
-      const std::string line((std::istreambuf_iterator<char>(file)), {});
+      std::string line(4096, '\0');
+      file.read(line.data(), static_cast<std::streamsize>(line.size()));  // nothing of a process that has gone
       const std::string words = std::string("train\0", 6) + (root_ / "jobs/").string();
       if (line.find("rft-worker") != std::string::npos && line.find(words) != std::string::npos)
         pids.push_back(std::stoi(name));

@@ -79,7 +79,7 @@ TEST(KilledDaemon, TakesWhatWasDroppedWhileItWasGone) {
 TEST(KilledWorker, IsTriedAgainAndEndsLikeAnUnbrokenRun) {
   DaemonHome home;
   home.start();
-  const fs::path source = write_small_job(home.staging("words"));
+  const fs::path source = write_small_job(home.staging("words"), {.epochs = 6});
   const int64_t unbroken = home.rftctl({"submit", source.string()}).json["id"];
   ASSERT_EQ(home.wait(unbroken)["state"], "succeeded");
 
@@ -120,7 +120,7 @@ TEST(KilledWorker, IsGivenUpAfterItsAttemptsWithTheCause) {
 TEST(KilledRank, EndsTheAttemptWithTheCauseAndTheNextEndsLikeAnUnbrokenRun) {
   DaemonHome home(std::string(kQuickRetries) + "[capacity]\ncores = 2\n");
   home.start();
-  const fs::path source = write_small_job(home.staging("words"), {.cores = 2, .ranks = 2});
+  const fs::path source = write_small_job(home.staging("words"), {.epochs = 6, .cores = 2, .ranks = 2});
   const int64_t unbroken = home.rftctl({"submit", source.string()}).json["id"];
   ASSERT_EQ(home.wait(unbroken)["state"], "succeeded");
 

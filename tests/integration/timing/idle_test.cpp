@@ -29,7 +29,7 @@ TEST(IdleDaemon, TakesNoProcessorAndLittleMemoryAfterAJob) {
   DaemonHome home;
   home.start();
   ASSERT_EQ(home.wait(home.drop(write_small_job(home.staging("words"))))["state"], "succeeded");
-  const int64_t paused = home.drop(write_small_job(home.staging("more")));
+  const int64_t paused = home.drop(write_small_job(home.staging("more"), {.epochs = 10000}));
   home.await_event(paused, "progress");
   ASSERT_EQ(home.rftctl({"pause", std::to_string(paused)}).exit_code, 0);
 
