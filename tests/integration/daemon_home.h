@@ -223,7 +223,8 @@ class DaemonHome {
       if (name.find_first_not_of("0123456789") != std::string::npos) continue;
       std::ifstream file(entry.path() / "cmdline", std::ios::binary);
       std::string line(4096, '\0');
-      file.read(line.data(), static_cast<std::streamsize>(line.size()));  // nothing of a process that has gone
+      file.read(line.data(),
+                static_cast<std::streamsize>(line.size()));  // nothing of a process that has gone
       const std::string words = std::string("train\0", 6) + (root_ / "jobs/").string();
       if (line.find("rft-worker") != std::string::npos && line.find(words) != std::string::npos)
         pids.push_back(std::stoi(name));
