@@ -1,19 +1,14 @@
 // kill -9 of the daemon and of its worker while a job runs: what comes next goes on where it was.
 #include <gmock/gmock.h>
 
-#include "base/sha256.h"
 #include "integration/daemon_home.h"
+#include "integration/same_result.h"
 #include "integration/small_job.h"
 
 namespace rft::integration {
 namespace {
 
 using ::testing::HasSubstr;
-
-void expect_same_result(const fs::path& a, const fs::path& b) {
-  for (const char* file : {"model/model.safetensors", "rollouts.jsonl", "validation.jsonl"})
-    EXPECT_EQ(sha256_file(a / file), sha256_file(b / file)) << file;
-}
 
 TEST(KilledDaemon, FindsItsJobAgainAndEndsItLikeAnUnbrokenRun) {
   DaemonHome home;
