@@ -3,7 +3,6 @@
 //
 //     class Questions : public rft::DatasetAdapter {
 //      public:
-//       explicit Questions(std::string_view) {}
 //       rft::Example convert(std::string_view record) override {
 //         const rft::Fields fields(record);
 //         return rft::Example::text("Q: " + fields.text("question").value() + "\nA:", fields.text("answer"));
@@ -11,7 +10,8 @@
 //     };
 //     RFT_DATASET_ADAPTER(Questions, "questions", "1.0.0")
 //
-// The constructor takes the keys of the job's [data] table that concern an adapter (`prompt`) as JSON text.
+// A constructor, where there is one, takes the keys of the job's [data] table that concern an adapter
+// (`prompt`) as JSON text; a class without one refuses them.
 // What convert() throws refuses the record: the user is told file, line and the exception's text.
 #pragma once
 

@@ -4,7 +4,9 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
+#include "rft/json.hpp"
 #include "rft/plugin.h"
 
 namespace rft::detail {
@@ -26,6 +28,21 @@ bool guarded(const rft_host* host, const Body& body) noexcept {
   return false;
 }
 
+// Makes the author's object: from the options, or, of a class that has no use for any, from nothing. A job
+// that gives it options nevertheless has meant another plugin, or misread this one, and is told.
+template <class Plugin>
+Plugin make_plugin(std::string_view options) {
+  if constexpr (std::is_constructible_v<Plugin, std::string_view>) {
+    return Plugin(options);
+  } else {
+    static_assert(std::is_default_constructible_v<Plugin> || std::is_abstract_v<Plugin>,
+                  "a plugin's class needs a public constructor that takes the options as std::string_view, "
+                  "or one without arguments");
+    Fields(options).allow_only({});
+    return Plugin();
+  }
+}
+
 // The instance that the C functions pass around: the author's object and the host it reports to.
 template <class Plugin>
 struct Instance {
@@ -37,7 +54,7 @@ struct Instance {
 
   static void* create(const rft_host* host, rft_text options) noexcept {
     Instance* instance = nullptr;
-    guarded(host, [&] { instance = new Instance{host, Plugin(from_c(options))}; });
+    guarded(host, [&] { instance = new Instance{host, make_plugin<Plugin>(from_c(options))}; });
     return instance;
   }
   static void destroy(void* instance) noexcept {

@@ -4,8 +4,9 @@
 //
 //     class Brevity : public rft::Scorer {
 //      public:
-//       explicit Brevity(std::string_view options) :
-//       limit_(rft::Fields(options).number("limit").value_or(80)) {} void score(rft::Batch& batch) override {
+//       explicit Brevity(std::string_view options)
+//           : limit_(rft::Fields(options).number("limit").value_or(80)) {}
+//       void score(rft::Batch& batch) override {
 //         for (auto& episode : batch) episode.set_score(episode.completion().size() <= limit_ ? 1.0 : 0.0);
 //       }
 //      private:
@@ -13,9 +14,10 @@
 //     };
 //     RFT_SCORER(Brevity, "brevity", "1.0.0")
 //
-// The constructor takes the job's `[scorer] options` as JSON text. Everything is called on one thread. What
-// the code throws fails the call with the exception's text; to fail a single episode, call its fail().
-// Header-only, C++17. Views are valid until score() returns.
+// The constructor takes the job's `[scorer] options` as JSON text; a class without such a constructor is made
+// by its default one, and refuses options. Everything is called on one thread. What the code throws fails the
+// call with the exception's text; to fail a single episode, call its fail(). Header-only, C++17. Views are
+// valid until score() returns.
 #pragma once
 
 #include <cstring>
