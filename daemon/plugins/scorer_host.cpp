@@ -2,20 +2,26 @@
 
 #include <optional>
 
+#include "base/cut_text.h"
 #include "plugins/host_process.h"
 
 namespace rft::plugins {
 namespace {
 
+constexpr size_t kMaxExcerptBytes = 200;  // of a completion or a record in a message
+
 std::string batch_text(size_t size) {
   return "scoring a batch of " + std::to_string(size) + (size == 1 ? " episode" : " episodes");
 }
 
-// What a score that is none says, for the episode at `index` of its batch.
-std::string outcome_text(const wire::EpisodeResult& result, size_t index) {
-  const std::string which = "episode " + std::to_string(index + 1) + " of the batch";
-  if (result.outcome == wire::Outcome::unwritten) return "it left the score of " + which + " unwritten";
-  return "for " + which + " " + result.result.error;
+ScoreResult judge(wire::EpisodeResult&& answer) {
+  ScoreResult result = std::move(answer.result);
+  if (answer.outcome == wire::Outcome::not_finite) result.failure = PluginFailure::not_finite;
+  if (answer.outcome == wire::Outcome::unwritten) {
+    result.failure = PluginFailure::unwritten;
+    result.error = "it left the score unwritten";
+  }
+  return result;
 }
 
 }  // namespace
@@ -25,6 +31,7 @@ class ScorerHost::State {
   explicit State(ScorerOptions options) : options_(std::move(options)) {
     start();
     opened_ = host_->plugin();
+    title_ = host_->title();
   }
 
   std::vector<ScoreResult> score(std::span<const ScoreRequest> requests) {
@@ -36,8 +43,14 @@ class ScorerHost::State {
       fail_protocol("its process answered for another number of episodes");
     std::vector<ScoreResult> scores;
     scores.reserve(results.size());
-    for (size_t i = 0; i < results.size(); ++i) scores.push_back(judge(std::move(results[i]), i));
+    for (wire::EpisodeResult& result : results) scores.push_back(judge(std::move(result)));
     return scores;
+  }
+
+  PluginError failure_of(const ScoreRequest& request, const ScoreResult& result) const {
+    return {result.failure, title_ + ": " + result.error + "; the completion was " +
+                                dump_json(cut_text(request.completion, kMaxExcerptBytes)) +
+                                ", its record is " + cut_text(request.record_json, kMaxExcerptBytes)};
   }
 
   std::optional<std::map<std::string, double>> summarize(std::span<const ScoreRequest> requests,
@@ -70,26 +83,14 @@ class ScorerHost::State {
   }
 
   [[noreturn]] void fail_protocol(const std::string& what) {
-    const std::string title = host_->title();
     host_.reset();
-    throw PluginError(PluginFailure::protocol, title + ": " + what);
-  }
-
-  ScoreResult judge(wire::EpisodeResult&& answer, size_t index) {
-    const auto outcome = answer.outcome;
-    if (outcome == wire::Outcome::scored || outcome == wire::Outcome::failed) return std::move(answer.result);
-    const std::string text = outcome_text(answer, index);
-    if (!options_.skip_failures)
-      throw PluginError(
-          outcome == wire::Outcome::unwritten ? PluginFailure::unwritten : PluginFailure::not_finite,
-          host_->title() + ": " + text);
-    answer.result.error = text;
-    return std::move(answer.result);
+    throw PluginError(PluginFailure::protocol, title_ + ": " + what);
   }
 
   ScorerOptions options_;
   std::optional<HostProcess> host_;
   wire::Opened opened_;
+  std::string title_;
 };
 
 ScorerHost::ScorerHost(ScorerOptions options) : state_(std::make_unique<State>(std::move(options))) {}
@@ -99,6 +100,9 @@ ScorerHost& ScorerHost::operator=(ScorerHost&&) noexcept = default;
 
 std::vector<ScoreResult> ScorerHost::score(std::span<const ScoreRequest> requests) {
   return state_->score(requests);
+}
+PluginError ScorerHost::failure_of(const ScoreRequest& request, const ScoreResult& result) const {
+  return state_->failure_of(request, result);
 }
 std::optional<std::map<std::string, double>> ScorerHost::summarize(std::span<const ScoreRequest> requests,
                                                                    std::span<const ScoreResult> results) {

@@ -31,17 +31,13 @@ struct ScoreRequest {
 struct ScoreResult {
   std::optional<double> score;  // finite; absent: this episode's scoring failed, and `error` says why
   std::string error;
+  PluginFailure failure = PluginFailure::threw;  // of an episode without a score
   bool valid = true;  // whether the completion was of the form that the scorer expects
   std::string reason;
   std::vector<std::pair<std::string, double>> sub_scores;  // finite
 };
 
-struct ScorerOptions : HostOptions {
-  // What a NaN, infinite or unwritten score does: false: score() throws PluginError(not_finite | unwritten);
-  // true: that episode's result has no score and its error says so, the others keep theirs. An episode that
-  // the scorer itself declares failed comes back as a result without a score in either case.
-  bool skip_failures = false;
-};
+using ScorerOptions = HostOptions;
 
 class ScorerHost {
  public:
@@ -51,9 +47,14 @@ class ScorerHost {
   ScorerHost(ScorerHost&&) noexcept;
   ScorerHost& operator=(ScorerHost&&) noexcept;
 
-  // One result per request, in order. Throws PluginError. After a crash, a hang or a broken protocol the
-  // process is gone with everything that it started; the next call starts a new one.
+  // One result per request, in order. An episode that the scorer declares failed, or whose score is NaN,
+  // infinite or unwritten, has no score; the others keep theirs. Throws PluginError where the batch failed.
+  // After a crash, a hang or a broken protocol the process is gone with everything that it started; the next
+  // call starts a new one.
   std::vector<ScoreResult> score(std::span<const ScoreRequest> requests);
+
+  // What an episode without a score says to people: the scorer, its words, the completion and the record.
+  PluginError failure_of(const ScoreRequest& request, const ScoreResult& result) const;
 
   // Capability rft.summary/1, over a whole split: named finite numbers. Nothing if the scorer has none.
   // Throws PluginError, also for a number that is not finite. `results` are those of `requests`.

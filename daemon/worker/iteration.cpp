@@ -59,6 +59,18 @@ Prompts spare_prompts(const Run& run, const Prompts& used) {
   return spare;
 }
 
+std::string first_failure_text(const Run& run) {
+  const auto& first = run.scoring.first_failure();
+  return first ? std::string(", first: ") + first->what() : "";
+}
+
+[[noreturn]] void fail_without_scores(const Run& run) {
+  const std::string text = fmt::format("the scorer failed on every episode of iteration {}{}",
+                                       run.state.iteration + 1, first_failure_text(run));
+  if (const auto& first = run.scoring.first_failure()) throw plugins::PluginError(first->kind(), text);
+  throw Error(ErrorCode::plugin, text);
+}
+
 // The share of the commonest completion.
 double identical_share(const std::vector<ScoredCompletion>& episodes) {
   std::map<std::vector<int64_t>, size_t> counts;
@@ -161,8 +173,9 @@ std::vector<ScoredCompletion> score(Run& run, const Prompts& prompts, Completion
   run.times.score_s += seconds_since(start);
   if (dropped > 0)
     run.reporter.warn("episodes_dropped",
-                      fmt::format("the scorer failed on {} of {} episodes of iteration {}", dropped,
-                                  dropped + static_cast<int64_t>(episodes.size()), run.state.iteration + 1));
+                      fmt::format("the scorer failed on {} of {} episodes of iteration {}{}", dropped,
+                                  dropped + static_cast<int64_t>(episodes.size()), run.state.iteration + 1,
+                                  first_failure_text(run)));
   return episodes;
 }
 
@@ -181,7 +194,7 @@ void refill(Run& run, const Prompts& prompts, std::vector<ScoredCompletion>& epi
 }
 
 void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
-  if (scored.empty()) throw Error(ErrorCode::plugin, "the scorer failed on every episode of an iteration");
+  if (scored.empty()) fail_without_scores(run);
   double tokens = 0;
   for (const ScoredCompletion& completion : scored)
     tokens += static_cast<double>(completion.completion.ids.size());

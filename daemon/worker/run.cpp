@@ -171,7 +171,6 @@ plugins::ScorerOptions scorer_options_of(const config::JobConfig& config, const 
   if (fs::is_directory(folder.input())) scorer.work_dir = fs::absolute(folder.input());
   scorer.stderr_file = folder.scorer_log();
   scorer.name = config.scorer.plugin;
-  scorer.skip_failures = config.scorer.on_error == "skip";
   return scorer;
 }
 

@@ -1,7 +1,6 @@
 #include "worker/scoring.h"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -95,6 +94,7 @@ std::vector<ScoredCompletion> Scoring::describe(
 }
 
 int64_t Scoring::score_training(std::vector<ScoredCompletion>& episodes, engine::ProgressSink& sink) {
+  first_failure_.reset();
   score(episodes, skip_failures_, sink);
   return static_cast<int64_t>(
       std::erase_if(episodes, [](const ScoredCompletion& episode) { return !episode.result.score; }));
@@ -129,19 +129,26 @@ void Scoring::ask_scorer(std::vector<ScoredCompletion>& episodes, bool skip_fail
     sink.advance("score", static_cast<int64_t>(begin), total, "episodes");
     const std::span batch =
         std::span(episodes).subspan(begin, std::min(kEpisodesPerBatch, episodes.size() - begin));
-    try {
-      auto results = host_->score(requests_of(batch));
-      for (size_t i = 0; i < batch.size(); ++i) batch[i].result = std::move(results[i]);
-    } catch (const plugins::PluginError& error) {
-      if (!skip_failures) throw;
-      for (ScoredCompletion& episode : batch) episode.result.error = error.what();
-    }
-    for (const ScoredCompletion& episode : batch)
-      if (!episode.result.score && !skip_failures)
-        throw Error(ErrorCode::plugin, "the scorer failed on an episode: " + episode.result.error +
-                                           "; its record is " + episode.request.record_json);
+    score_batch(batch, skip_failures);
   }
   sink.advance("score", total, total, "episodes");
+}
+
+void Scoring::score_batch(std::span<ScoredCompletion> batch, bool skip_failures) {
+  const auto fail = [&](const plugins::PluginError& failure) {
+    if (!skip_failures) throw failure;
+    if (!first_failure_) first_failure_ = failure;
+  };
+  std::vector<plugins::ScoreResult> results;
+  try {
+    results = host_->score(requests_of(batch));
+  } catch (const plugins::PluginError& failure) {
+    return fail(failure);  // all of them stay without a score
+  }
+  for (size_t i = 0; i < batch.size(); ++i) {
+    batch[i].result = std::move(results[i]);
+    if (!batch[i].result.score) fail(host_->failure_of(batch[i].request, batch[i].result));
+  }
 }
 
 std::string Scoring::completion_text(const engine::Completion& completion) const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ class Scoring {
   // Fills in the results; under "skip" takes out the episodes without a score and answers how many. Throws
   // plugins::PluginError under "fail", and engine::Interrupted when the sink asks to stop between batches.
   int64_t score_training(std::vector<ScoredCompletion>& episodes, engine::ProgressSink& sink);
+  // Why the first of the episodes went that the last score_training() took out. Of the first rank.
+  const std::optional<plugins::PluginError>& first_failure() const { return first_failure_; }
 
   // As above, for a validation: a failed score always throws, so that the split never shrinks. Answers the
   // scorer's own figures over the whole split, if it has any.
@@ -52,10 +55,12 @@ class Scoring {
  private:
   void score(std::vector<ScoredCompletion>& episodes, bool skip_failures, engine::ProgressSink& sink);
   void ask_scorer(std::vector<ScoredCompletion>& episodes, bool skip_failures, engine::ProgressSink& sink);
+  void score_batch(std::span<ScoredCompletion> batch, bool skip_failures);
   std::string completion_text(const engine::Completion& completion) const;
 
   bool skip_failures_;
   std::optional<plugins::ScorerHost> host_;  // of the first rank
+  std::optional<plugins::PluginError> first_failure_;
   const text::Tokenizer& tokenizer_;
   std::vector<std::string> stop_;
   engine::Ranks& ranks_;

@@ -149,18 +149,20 @@ def grade(sample, item):
 
 TEST(PythonScorer, NoBadScoreIsANumber) {
   const TemporaryFolder folder;
-  const auto returning = [&](const std::string& value) {
-    return python_options(folder, "def score(episodes):\n    return [1, " + value + "]\n");
+  const auto expect = [&](const std::string& value, PluginFailure kind, const std::string& words) {
+    expect_plugin_error(
+        kind, {words, "the completion was \"three\"", "its record is {\"output\":\"b\"}"}, [&] {
+          require_scores(python_options(folder, "def score(episodes):\n    return [1, " + value + "]\n"),
+                         requests_of({"b", "three"}));
+        });
   };
-  expect_plugin_error(PluginFailure::not_finite, {"episode 2", "NaN"},
-                      [&] { score(returning("float('nan')")); });
-  expect_plugin_error(PluginFailure::not_finite, {"minus infinite"},
-                      [&] { score(returning("float('-inf')")); });
-  expect_plugin_error(PluginFailure::not_finite, {"sub-score \"x\" is NaN"},
-                      [&] { score(returning("{'score': 1, 'sub_scores': {'x': float('nan')}}")); });
-  expect_plugin_error(PluginFailure::unwritten, {"episode 2"}, [&] { score(returning("None")); });
-  expect_plugin_error(PluginFailure::unwritten, {"episode 2"}, [&] { score(returning("{'reason': 'x'}")); });
-  expect_plugin_error(PluginFailure::threw, {"could not convert"}, [&] { score(returning("'high'")); });
+  expect("float('nan')", PluginFailure::not_finite, "its score is NaN");
+  expect("float('-inf')", PluginFailure::not_finite, "its score is minus infinite");
+  expect("{'score': 1, 'sub_scores': {'x': float('nan')}}", PluginFailure::not_finite,
+         "sub-score \"x\" is NaN");
+  expect("None", PluginFailure::unwritten, "it left the score unwritten");
+  expect("{'reason': 'x'}", PluginFailure::unwritten, "it left the score unwritten");
+  expect("'high'", PluginFailure::threw, "its score is no number: 'high'");
 }
 
 TEST(PythonScorer, GoesOnAfterAnException) {

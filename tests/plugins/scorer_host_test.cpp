@@ -20,9 +20,7 @@ double seconds_of(const std::function<void()>& action) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void score_once(ScorerOptions options) {
-  ScorerHost(std::move(options)).score(requests_of({"one", "three"}));
-}
+void score_once(const ScorerOptions& options) { require_scores(options, requests_of({"one", "three"})); }
 
 TEST(ScorerHost, HandsOverTheWholeEpisodeAndAnswersTheWholeResult) {
   const TemporaryFolder folder;
@@ -144,11 +142,12 @@ TEST(ScorerHost, NoBadScoreIsANumber) {
     expect_plugin_error(kind, {"scorer hostile.so", words},
                         [&] { score_once(hostile_options(folder, "score", deed)); });
   };
-  expect("nan", PluginFailure::not_finite, "for episode 2 of the batch its score is NaN");
+  expect("nan", PluginFailure::not_finite,
+         "its score is NaN; the completion was \"three\", its record is {\"output\":\"b\"}");
   expect("infinity", PluginFailure::not_finite, "its score is infinite");
   expect("nan_sub_score", PluginFailure::not_finite, "its sub-score \"part\" is NaN");
   expect("leave_unwritten", PluginFailure::unwritten,
-         "it left the score of episode 1 of the batch unwritten");
+         "it left the score unwritten; the completion was \"one\"");
   expect("change_input", PluginFailure::changed_input, "it wrote into its input");
 
   ScorerHost scorer(hostile_options(folder, "summarize", "nan"));
@@ -158,12 +157,11 @@ TEST(ScorerHost, NoBadScoreIsANumber) {
                       [&] { scorer.summarize(requests, results); });
 }
 
-TEST(ScorerHost, SkippedFailuresLeaveTheOthersTheirScores) {
+TEST(ScorerHost, AFailedEpisodeLeavesTheOthersTheirScores) {
   const TemporaryFolder folder;
   for (const char* deed : {"nan", "fail_one"}) {
-    ScorerOptions options = hostile_options(folder, "score", deed);
-    options.skip_failures = true;
-    const auto results = ScorerHost(options).score(requests_of({"one", "three"}));
+    const auto results =
+        ScorerHost(hostile_options(folder, "score", deed)).score(requests_of({"one", "three"}));
     EXPECT_EQ(results[0].score, 3.0);
     EXPECT_FALSE(results[1].score.has_value());
     EXPECT_NE(results[1].error, "");

@@ -82,6 +82,14 @@ inline std::vector<ScoreRequest> requests_of(std::initializer_list<std::string> 
   return requests;
 }
 
+// Scores as a job under `on_error = "fail"` does: throws for the first episode without a score.
+inline void require_scores(const ScorerOptions& options, const std::vector<ScoreRequest>& requests) {
+  ScorerHost scorer(options);
+  const auto results = scorer.score(requests);
+  for (size_t i = 0; i < results.size(); ++i)
+    if (!results[i].score) throw scorer.failure_of(requests[i], results[i]);
+}
+
 // Runs `action`, which must throw a PluginError of that kind whose text holds every one of `parts`.
 template <class Action>
 void expect_plugin_error(PluginFailure kind, const std::vector<std::string>& parts, const Action& action) {

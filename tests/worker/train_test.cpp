@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/file.h>
 
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -479,6 +480,12 @@ def score(episodes):
 )";
   const fs::path job = make_job("skip", {.scorer = scorer, .on_error = "skip"});
   EXPECT_EQ(run(job).finished["outcome"], "succeeded");
+  const std::string log = read_file(job / "log.txt");
+  EXPECT_NE(log.find("the scorer failed on 16 of 64 episodes of iteration 1, first: scorer scorer.py"),
+            std::string::npos)
+      << log;
+  EXPECT_NE(log.find("its score is NaN; the completion was \""), std::string::npos) << log;
+  EXPECT_NE(log.find("its record is {\"input\":\""), std::string::npos) << log;
   size_t episodes = 0;
   for_each_json_line(job / "rollouts.jsonl", [&](Json&& line, size_t) {
     ++episodes;
@@ -487,6 +494,27 @@ def score(episodes):
   EXPECT_EQ(episodes, 4u * 48);
 
   EXPECT_EQ(run(make_job("fail", {.scorer = scorer})).finished["outcome"], "failed");
+}
+
+TEST_F(Train, AnIterationWithoutAScoreFailsTheJobWithTheFirstCause) {
+  const auto message_of = [this](const std::string& name, const std::string& failing) {
+    const End end = run(make_job(name, {.scorer = "def score(episodes):\n"
+                                                  "    if len(episodes) == 40:\n"
+                                                  "        return [0.5 for e in episodes]\n    " +
+                                                  failing,
+                                        .on_error = "skip"}));
+    EXPECT_EQ(end.finished["error"]["code"], "plugin") << end.finished.dump();
+    return end.finished["error"]["message"].get<std::string>();
+  };
+  for (const auto& [name, failing, cause] :
+       {std::array{"batch", "raise ValueError('no such label')\n", "ValueError: no such label"},
+        std::array{"each", "return [{'error': 'no idea'} for e in episodes]\n", "no idea; the completion"}}) {
+    const std::string message = message_of(name, failing);
+    EXPECT_NE(message.find("failed on every episode of iteration 1, first: scorer scorer.py"),
+              std::string::npos)
+        << message;
+    EXPECT_NE(message.find(cause), std::string::npos) << message;
+  }
 }
 
 TEST_F(Train, AGroupOfWhichOneEpisodeIsLeftIsDroppedAndAnIterationOfThemFailsTheJob) {

@@ -91,15 +91,12 @@ Json to_json(const ScoreResult& result) {
 
 // Episodes on stdin as one batch, a result a line on stdout, then the summary if the scorer has one.
 int score(const Arguments& arguments) {
-  ScorerOptions options;
-  static_cast<HostOptions&>(options) = host_options(arguments);
-  options.skip_failures = true;
   std::vector<ScoreRequest> requests;
   std::string text;
   for (size_t line = 1; std::getline(std::cin, text); ++line)
     if (!text.empty())
       requests.push_back(request_from(parse_json(text, "stdin:" + std::to_string(line)), line));
-  ScorerHost scorer(options);
+  ScorerHost scorer(host_options(arguments));
   const auto results = scorer.score(requests);
   for (const auto& result : results) print(to_json(result));
   if (const auto numbers = scorer.summarize(requests, results)) print({{"summary", *numbers}});

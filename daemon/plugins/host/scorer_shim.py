@@ -48,25 +48,40 @@ def load(path):
     return module
 
 
-def number(value):
+class NoNumber(Exception):
+    """Something else stands where a number is wanted."""
+
+
+def number(value, what):
     """A number as JSON can carry it: NaN and the infinities by name."""
-    value = float(value)
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        raise NoNumber(f"{what} is no number: {value!r:.80}") from None
     return value if math.isfinite(value) else repr(value)
 
 
 def answer(value):
-    """What the user returned for one episode, as a line's object."""
+    """What the user returned for one episode, as a line's object; what is no score fails that episode alone."""
+    try:
+        return line_of(value)
+    except NoNumber as error:
+        return {"error": str(error)}
+
+
+def line_of(value):
     if value is None:
         return {"score": None}
     if not isinstance(value, dict):
-        return {"score": number(value)}
+        return {"score": number(value, "its score")}
     line = {key: str(value[key]) for key in ("reason", "error") if value.get(key) is not None}
     if value.get("score") is not None:
-        line["score"] = number(value["score"])
+        line["score"] = number(value["score"], "its score")
     if "valid" in value:
         line["valid"] = bool(value["valid"])
     if value.get("sub_scores"):
-        line["sub_scores"] = {str(name): number(part) for name, part in value["sub_scores"].items()}
+        parts = value["sub_scores"].items()
+        line["sub_scores"] = {str(name): number(part, f'its sub-score "{name}"') for name, part in parts}
     return line
 
 
@@ -109,7 +124,7 @@ def serve(module, path, requests, write):
         try:
             if "summarize" in request:
                 numbers = module.summarize(request["summarize"])
-                write({"summary": {str(name): number(value) for name, value in numbers.items()}})
+                write({"summary": {str(name): number(value, f'"{name}"') for name, value in numbers.items()}})
                 continue
             batch.append(request)
             if len(batch) < request["of"]:
