@@ -16,7 +16,7 @@ struct HostOptions {
   Json options = Json::object();       // [scorer] options, handed to the plugin as JSON text
   double timeout_s = 10;               // deadline of one batch, monotonic
   std::filesystem::path work_dir;      // the process's working folder, the plugin's only one; empty: "/"
-  std::filesystem::path stderr_file;   // what the plugin prints, appended; empty: the parent's stderr
+  std::filesystem::path stderr_file;   // what the plugin prints, up to kMaxPrintedBytes; empty: the parent's
 
   std::string name;             // as the job names the plugin, for messages; empty: the file's name
   double start_timeout_s = 60;  // deadline of loading and creating it

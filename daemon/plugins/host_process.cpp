@@ -5,11 +5,9 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 
 #include "plugins/launch.h"
 
@@ -18,7 +16,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kEndTimeoutMs = 1000;
-constexpr size_t kMaxTailBytes = 2000;
 
 // Thrown inside this file: the process is at its end, or silent; ask() makes the PluginError of it.
 struct ConnectionClosed {};
@@ -48,39 +45,31 @@ std::pair<UniqueFd, UniqueFd> make_socketpair() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-Subprocess start(const HostOptions& options, const Launch& launch, int socket) {
+Subprocess start(const HostOptions& options, const Launch& launch, int socket, PrintedOutput& printed) {
   ProcessOptions process;
   process.argv = launch.argv;
   process.environment = launch.environment;
   process.inherit_environment = false;
   process.working_directory = options.work_dir.empty() ? fs::path("/") : options.work_dir;
   process.descriptors = {{socket, wire::kHostSocket}};
-  process.stderr_file = options.stderr_file;
+  const UniqueFd prints = printed.take_write_end();
+  if (prints) process.descriptors.insert(process.descriptors.end(), {{prints.get(), 1}, {prints.get(), 2}});
   // Bubblewrap sees to it by itself, once it is set up. Killed before, it would leave behind a child that
   // waits for it for ever; let go on, it finds its host's socket closed and ends.
   process.dies_with_parent = !launch.in_namespaces;
   return Subprocess(process);
 }
 
-uint64_t file_size_or_zero(const fs::path& path) {
-  std::error_code missing;
-  const auto size = path.empty() ? 0 : fs::file_size(path, missing);
-  return missing ? 0 : size;
-}
-
 }  // namespace
 
 HostProcess::HostProcess(const HostOptions& options, const std::string& role)
-    : title_(make_title(options, role)),
-      stderr_file_(options.stderr_file),
-      stderr_start_(file_size_or_zero(options.stderr_file)),
-      process_([&] {
+    : title_(make_title(options, role)), printed_(options.stderr_file), process_([&] {
         const Launch launch = plan_launch(options);
         in_namespaces_ = launch.in_namespaces;
         auto [ours, theirs] = make_socketpair();
         ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
         socket_ = std::move(ours);
-        return start(options, launch, theirs.get());
+        return start(options, launch, theirs.get(), printed_);
       }()) {
   wire::Open open{.role = role,
                   .implementation = options.kind,
@@ -101,19 +90,17 @@ HostProcess::~HostProcess() {
   kill();
 }
 
-bool HostProcess::ended_within(int timeout_ms) const {
-  pollfd watched{process_.pidfd(), POLLIN, 0};
-  int ready;
-  do ready = ::poll(&watched, 1, timeout_ms);
-  while (ready < 0 && errno == EINTR);
-  return ready > 0;
+bool HostProcess::ended_within(int timeout_ms) {
+  return wait(0, monotonic_ns() + timeout_ms * int64_t{1'000'000}) == Woken::by_its_end;
 }
 
 ExitStatus HostProcess::kill() {
   socket_.reset();
   // Before the leader is reaped, so that the group's number is still its own.
   process_.signal_group(SIGKILL);
-  return *process_.wait(-1);
+  const ExitStatus status = *process_.wait(-1);
+  printed_.drain();
+  return status;
 }
 
 std::string HostProcess::ask(const std::string& frame, wire::FrameType expected, double timeout_s,
@@ -124,10 +111,11 @@ std::string HostProcess::ask(const std::string& frame, wire::FrameType expected,
   try {
     send(frame, deadline);
     body = receive(type, deadline);
+    printed_.drain();
     if (type == wire::FrameType::failed) {
       const wire::Failed failed = wire::decode_failed(body);
       throw PluginError(failed.kind, title_ + ": " + failed.text + " (while " + doing + ")" +
-                                         (failed.kind == PluginFailure::crashed ? stderr_tail() : ""));
+                                         (failed.kind == PluginFailure::crashed ? last_words() : ""));
     }
     if (type != expected) throw PluginError(PluginFailure::protocol, "its process answered out of turn");
     return body;
@@ -135,7 +123,7 @@ std::string HostProcess::ask(const std::string& frame, wire::FrameType expected,
     kill();
     throw PluginError(PluginFailure::timed_out, title_ + ": no answer within " + seconds_text(timeout_s) +
                                                     " while " + doing + "; its process was killed" +
-                                                    stderr_tail());
+                                                    last_words());
   } catch (const ConnectionClosed&) {
     fail_crashed(doing);
   } catch (const PluginError& error) {
@@ -188,17 +176,25 @@ void HostProcess::receive_exactly(char* into, size_t size, Deadline deadline) {
 }
 
 void HostProcess::wait_until_ready(short events, Deadline deadline) {
-  // The process's own end wakes this too: something that it left behind may hold the connection open.
-  pollfd watched[] = {{socket_.get(), events, 0}, {process_.pidfd(), POLLIN, 0}};
+  // The process's own end counts too: something that it left behind may hold the connection open.
+  const Woken woken = wait(events, deadline);
+  if (woken == Woken::by_deadline) throw DeadlinePassed{};
+  if (woken == Woken::by_its_end) throw ConnectionClosed{};
+}
+
+HostProcess::Woken HostProcess::wait(short events, Deadline deadline) {
   for (;;) {
     const int64_t left_ns = deadline - monotonic_ns();
-    if (left_ns <= 0) throw DeadlinePassed{};
+    if (left_ns <= 0) return Woken::by_deadline;
     const timespec timeout{left_ns / 1'000'000'000, left_ns % 1'000'000'000};
-    const int ready = ::ppoll(watched, 2, &timeout, nullptr);
+    pollfd watched[] = {
+        {socket_.get(), events, 0}, {process_.pidfd(), POLLIN, 0}, {printed_.readable(), POLLIN, 0}};
+    const int ready = ::ppoll(watched, 3, &timeout, nullptr);
     if (ready < 0 && errno != EINTR) throw_errno("cannot wait for a plugin's process");
     if (ready <= 0) continue;
-    if (watched[0].revents != 0) return;
-    throw ConnectionClosed{};
+    if (watched[2].revents != 0) printed_.drain();
+    if (watched[0].revents != 0) return Woken::by_socket;
+    if (watched[1].revents != 0) return Woken::by_its_end;
   }
 }
 
@@ -208,23 +204,19 @@ void HostProcess::fail_crashed(const std::string& doing) {
   ExitStatus status = kill();
   if (!ended)
     throw PluginError(PluginFailure::protocol,
-                      title_ + ": its process closed the connection while " + doing + stderr_tail());
+                      title_ + ": its process closed the connection while " + doing + last_words());
   // bubblewrap answers for a process that a signal ended as a shell does.
   if (in_namespaces_ && status.exit_code && *status.exit_code > 128)
     status = ExitStatus{std::nullopt, *status.exit_code - 128};
   throw PluginError(PluginFailure::crashed,
-                    title_ + ": its process " + status.text() + " while " + doing + stderr_tail());
+                    title_ + ": its process " + status.text() + " while " + doing + last_words());
 }
 
-std::string HostProcess::stderr_tail() const {
-  const uint64_t size = file_size_or_zero(stderr_file_);
-  if (size <= stderr_start_) return "";
-  std::ifstream in(stderr_file_, std::ios::binary);
-  const uint64_t from = std::max(stderr_start_, size > kMaxTailBytes ? size - kMaxTailBytes : 0);
-  in.seekg(static_cast<std::streamoff>(from));
-  std::string tail((std::istreambuf_iterator<char>(in)), {});
-  while (!tail.empty() && (tail.back() == '\n' || tail.back() == ' ')) tail.pop_back();
-  return tail.empty() ? "" : "; its last words:\n" + tail;
+std::string HostProcess::last_words() {
+  printed_.drain();
+  std::string words = printed_.tail();
+  words.erase(words.find_last_not_of("\n ") + 1);
+  return words.empty() ? "" : "; its last words:\n" + words;
 }
 
 }  // namespace rft::plugins

@@ -8,6 +8,7 @@
 #include "base/subprocess.h"
 #include "base/unique_fd.h"
 #include "plugins/host_options.h"
+#include "plugins/printed_output.h"
 #include "plugins/wire.h"
 
 namespace rft::plugins {
@@ -42,13 +43,14 @@ class HostProcess {
   std::string receive(wire::FrameType& type, Deadline deadline);
   void receive_exactly(char* into, size_t size, Deadline deadline);
   void wait_until_ready(short events, Deadline deadline);
-  bool ended_within(int timeout_ms) const;  // does not reap
+  bool ended_within(int timeout_ms);  // does not reap
+  enum class Woken { by_socket, by_its_end, by_deadline };
+  Woken wait(short events, Deadline deadline);
   [[noreturn]] void fail_crashed(const std::string& doing);
-  std::string stderr_tail() const;
+  std::string last_words();
 
   std::string title_;
-  std::filesystem::path stderr_file_;
-  uint64_t stderr_start_ = 0;  // the file's length when the process started
+  PrintedOutput printed_;
   bool in_namespaces_ = false;
   UniqueFd socket_;
   Subprocess process_;

@@ -8,6 +8,7 @@
 namespace rft::plugins {
 namespace {
 
+constexpr size_t kMaxSubScores = 256;
 constexpr size_t kMaxExcerptBytes = 200;  // of a completion or a record in a message
 
 std::string batch_text(size_t size) {
@@ -20,6 +21,11 @@ ScoreResult judge(wire::EpisodeResult&& answer) {
   if (answer.outcome == wire::Outcome::unwritten) {
     result.failure = PluginFailure::unwritten;
     result.error = "it left the score unwritten";
+  }
+  if (result.sub_scores.size() > kMaxSubScores) {
+    result = {.error = "it answered " + std::to_string(result.sub_scores.size()) +
+                       " sub-scores; the most is " + std::to_string(kMaxSubScores),
+              .failure = PluginFailure::protocol};
   }
   return result;
 }

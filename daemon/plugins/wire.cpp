@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "base/cut_text.h"
+
 namespace rft::plugins::wire {
 namespace {
 
@@ -53,15 +55,19 @@ std::vector<EpisodeView> read_episodes(Reader& reader) {
   return episodes;
 }
 
+// Cut before it is sent, so that a frame holds a batch of them, and again where it comes from a process that
+// may not have.
+std::string cut_answer(std::string_view text) { return cut_text(text, kMaxAnswerTextBytes); }
+
 void write_result(Writer& writer, const ScoreResult& result) {
   writer.u8(result.score ? 1 : 0);
   writer.f64(result.score.value_or(0));
   writer.u8(result.valid ? 1 : 0);
-  writer.text(result.error);
-  writer.text(result.reason);
+  writer.text(cut_answer(result.error));
+  writer.text(cut_answer(result.reason));
   writer.u32(static_cast<uint32_t>(result.sub_scores.size()));
   for (const auto& [name, value] : result.sub_scores) {
-    writer.text(name);
+    writer.text(cut_answer(name));
     writer.f64(value);
   }
 }
@@ -72,11 +78,11 @@ ScoreResult read_result(Reader& reader) {
   const double score = reader.f64();
   if (has_score) result.score = score;
   result.valid = reader.u8() != 0;
-  result.error = reader.text();
-  result.reason = reader.text();
+  result.error = cut_answer(reader.text());
+  result.reason = cut_answer(reader.text());
   result.sub_scores.resize(reader.count(kMinTextBytes + 8));
   for (auto& [name, value] : result.sub_scores) {
-    name = reader.text();
+    name = cut_answer(reader.text());
     value = reader.f64();
   }
   return result;
@@ -191,7 +197,7 @@ Opened decode_opened(std::string_view body) {
 std::string encode(const Failed& failed) {
   Writer writer(FrameType::failed);
   writer.u8(static_cast<uint8_t>(failed.kind));
-  writer.text(failed.text);
+  writer.text(cut_answer(failed.text));
   return std::move(writer).finish();
 }
 
@@ -199,7 +205,7 @@ Failed decode_failed(std::string_view body) {
   Reader reader(body);
   const uint8_t kind = reader.u8();
   if (kind > static_cast<uint8_t>(PluginFailure::protocol)) broken("an unknown kind of failure");
-  Failed failed{static_cast<PluginFailure>(kind), std::string(reader.text())};
+  Failed failed{static_cast<PluginFailure>(kind), cut_answer(reader.text())};
   reader.end();
   return failed;
 }
@@ -260,7 +266,7 @@ std::string encode_summarized(const std::map<std::string, double>& numbers) {
   Writer writer(FrameType::summarized);
   writer.u32(static_cast<uint32_t>(numbers.size()));
   for (const auto& [name, value] : numbers) {
-    writer.text(name);
+    writer.text(cut_answer(name));
     writer.f64(value);
   }
   return std::move(writer).finish();
@@ -270,7 +276,7 @@ std::map<std::string, double> decode_summarized(std::string_view body) {
   Reader reader(body);
   std::map<std::string, double> numbers;
   for (size_t left = reader.count(kMinTextBytes + 8); left > 0; --left) {
-    std::string name(reader.text());
+    std::string name = cut_answer(reader.text());
     numbers[std::move(name)] = reader.f64();
   }
   reader.end();
@@ -297,7 +303,7 @@ std::string encode_converted(std::span<const Conversion> conversions) {
   writer.u32(static_cast<uint32_t>(conversions.size()));
   for (const auto& conversion : conversions) {
     writer.u8(conversion.refusal ? 1 : 0);
-    writer.text(conversion.refusal ? *conversion.refusal : conversion.prompt);
+    writer.text(conversion.refusal ? cut_answer(*conversion.refusal) : conversion.prompt);
     writer.u8(conversion.is_messages ? 1 : 0);
     writer.u8(conversion.output ? 1 : 0);
     writer.text(conversion.output.value_or(""));
@@ -310,7 +316,11 @@ std::vector<Conversion> decode_converted(std::string_view body) {
   std::vector<Conversion> conversions(reader.count(3 + 2 * kMinTextBytes));
   for (auto& conversion : conversions) {
     const bool refused = reader.u8() != 0;
-    (refused ? conversion.refusal.emplace() : conversion.prompt) = reader.text();
+    const std::string_view text = reader.text();
+    if (refused)
+      conversion.refusal = cut_answer(text);
+    else
+      conversion.prompt = text;
     conversion.is_messages = reader.u8() != 0;
     const bool has_output = reader.u8() != 0;
     const auto output = reader.text();

@@ -36,6 +36,8 @@ enum class FrameType : uint8_t {
 
 inline constexpr size_t kHeaderBytes = 5;
 inline constexpr size_t kMaxFrameBytes = size_t{256} << 20;
+// What is kept of each text that a plugin answers, but for an adapter's prompts and outputs.
+inline constexpr size_t kMaxAnswerTextBytes = 4096;
 // The descriptor on which rft-plugin-host finds its end of the socketpair.
 inline constexpr int kHostSocket = 3;
 

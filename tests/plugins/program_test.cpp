@@ -233,6 +233,25 @@ def score(episodes):
   EXPECT_EQ(score(options)[0].score, 1.0);
 }
 
+TEST(PythonScorer, WhatItAnswersIsCutAndTooManySubScoresAreAFailure) {
+  const TemporaryFolder folder;
+  const auto results = score(python_options(folder, R"(
+def score(episodes):
+    parts = {"x" * 1000 + str(i): 1.0 for i in range(257)}
+    return [{"score": 1, "reason": "ä" * 1_500_000, "sub_scores": {"n" * 5000: 2}},
+            {"score": 1, "sub_scores": parts}]
+)"));
+  EXPECT_LE(results[0].reason.size(), 4096u);
+  EXPECT_GE(results[0].reason.size(), 4090u);
+  EXPECT_EQ(results[0].reason.substr(results[0].reason.size() - 5), "ä…");
+  EXPECT_EQ(results[0].sub_scores.at(0).first.size(), 4096u);
+  EXPECT_FALSE(results[1].score.has_value());
+  EXPECT_EQ(results[1].error, "it answered 257 sub-scores; the most is 256");
+  expect_plugin_error(PluginFailure::threw, {"eeee…"}, [&] {
+    score(python_options(folder, "def score(episodes):\n    raise ValueError('e' * 3_000_000)\n"));
+  });
+}
+
 TEST(CommandScorer, AnswersNumbersOrObjectsLineByLine) {
   const TemporaryFolder folder;
   auto results = score(command_options(folder, "while read -r line; do echo 0.5; done"));

@@ -285,6 +285,27 @@ TEST(ScorerHost, PrintsGoToTheLogAndIntoTheErrorOfACrash) {
                       [&] { score_once(options); });
 }
 
+TEST(ScorerHost, PrintsBeyondTheLogsLimitAreDroppedButForTheLastWords) {
+  const TemporaryFolder folder;
+  const fs::path talker = folder.write("talker",
+                                       "#!/bin/sh\nhead -c 20000000 /dev/zero | tr '\\0' x >&2\n"
+                                       "read -r line; echo 1\necho before the end >&2\nexit 4\n",
+                                       true);
+  ScorerOptions options = options_for(talker, folder);
+  options.kind = "command";
+  const fs::path log = folder.path() / "stderr.txt";
+  uintmax_t size = 0;
+  for (int i = 0; i < 2; ++i) {
+    expect_plugin_error(PluginFailure::crashed, {"code 4 after 1 lines", "xxxbefore the end"},
+                        [&] { score_once(options); });
+    if (i == 0) size = fs::file_size(log);
+  }
+  EXPECT_EQ(fs::file_size(log), size) << "a later process of the job has no further room";
+  EXPECT_LT(size, (16u << 20) + 100);
+  const std::string text = read_file(log);
+  EXPECT_EQ(text.substr(text.find('\n')), "\n[cut here: 16 MiB of what a plugin prints are kept]\n");
+}
+
 TEST(ScorerHost, TakesLargeBatches) {
   const TemporaryFolder folder;
   ScorerHost scorer(options_for(hostile_plugin("hostile"), folder));
