@@ -23,7 +23,8 @@ std::vector<Key> daemon_keys(DaemonConfig& daemon) {
        "How the log on stderr looks; auto: text in a terminal, one JSON object a line elsewhere."},
 
       {"intake", "settle_s", &intake.settle_s, above(0),
-       "Seconds without a change after which a folder in incoming/ is taken as complete."},
+       "Seconds without a change after which a folder in incoming/, or a plugin's file, is taken as "
+       "complete."},
       {"intake", "max_folder_mb", &intake.max_folder_mb, at_least(1),
        "Megabytes that a job folder may hold."},
       {"intake", "max_files", &intake.max_files, at_least(1), "Files that a job folder may hold."},

@@ -250,17 +250,19 @@ std::string write_manifest(const fs::path& folder) {
 
 }  // namespace
 
-Admission::Admission(fs::path models, fs::path host_program, Resolve resolve,
+Admission::Admission(fs::path models, fs::path host_program, const PluginWatch& plugins,
                      std::vector<std::string> trusted)
     : models_(std::move(models)),
       host_program_(std::move(host_program)),
-      resolve_(std::move(resolve)),
+      plugins_(plugins),
       trust_(std::move(trusted)) {}
 
-Admitted Admission::admit(int64_t id, const fs::path& folder) {
+std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::path& folder) {
   const fs::path input = folder / "input";
   try {
     config::JobConfig job = parse_input(input);
+    for (const auto& name : {job.scorer.plugin, job.data.adapter})
+      if (plugins_.settles(name)) return PluginSettles{name};
     const fs::path model = find_model(job, input);
     const engine::ModelConfig model_config = engine::read_model_config(model).config;
     check_targets(job, model_config);
@@ -294,7 +296,7 @@ Admitted Admission::admit(int64_t id, const fs::path& folder) {
     const memory::Estimate memory =
         estimate_memory(job, extent_of(folder / "data", job, model_config, has_chat_template), model_config);
     memory::write_estimate(folder, memory);
-    return {job, write_manifest(folder), memory};
+    return Admitted{job, write_manifest(folder), memory};
   } catch (const Error& error) {
     throw Error(error.code(), relative_to_owner(error.what(), input), error.field());
   }
@@ -303,7 +305,7 @@ Admitted Admission::admit(int64_t id, const fs::path& folder) {
 Admission::Permitted Admission::resolve(const std::string& where, const std::string& name,
                                         const fs::path& input, const std::string& kind) const {
   try {
-    const auto plugin = resolve_(name, input, kind);
+    const auto plugin = plugins_.resolve(name, input, kind);
     return {plugin, trust_.runs_unconfined(plugin, plugins::available_isolation())};
   } catch (const Error& error) {
     throw Error(error.code(), where + error.what(), kind == "scorer" ? "plugin" : "adapter");

@@ -13,16 +13,16 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
+#include <variant>
 
 #include "base/error.h"
 #include "config/job_config.h"
 #include "engine/model/model_summary.h"
+#include "jobs/plugin_watch.h"
 #include "memory/estimate.h"
-#include "plugins/registry.h"
 #include "plugins/trust.h"
 
 namespace rft::jobs {
@@ -33,19 +33,21 @@ struct Admitted {
   memory::Estimate memory;
 };
 
+// The job names a plugin whose file still settles: to be called again when it has.
+struct PluginSettles {
+  std::string name;
+};
+
 class Admission {
  public:
-  using Resolve = std::function<plugins::ResolvedPlugin(
-      const std::string& name_or_path, const std::filesystem::path& job_folder, const std::string& kind)>;
-  // `models` is HOME/models; `resolve` finds and pins a plugin (plugins::Registry::resolve).
-  // `trusted` is of the daemon's [plugins].
-  Admission(std::filesystem::path models, std::filesystem::path host_program, Resolve resolve,
+  // `models` is HOME/models; `trusted` is of the daemon's [plugins].
+  Admission(std::filesystem::path models, std::filesystem::path host_program, const PluginWatch& plugins,
             std::vector<std::string> trusted);
 
   // `folder` holds input/. What an earlier, broken-off admission left there is replaced. Throws Error with
   // the reason for a rejection: file, line and mend, paths relative to the job folder; Error(io | resource)
   // when it is not the folder's fault.
-  Admitted admit(int64_t id, const std::filesystem::path& folder);
+  std::variant<Admitted, PluginSettles> admit(int64_t id, const std::filesystem::path& folder);
 
  private:
   struct Permitted {
@@ -63,7 +65,7 @@ class Admission {
 
   std::filesystem::path models_;
   std::filesystem::path host_program_;
-  Resolve resolve_;
+  const PluginWatch& plugins_;
   plugins::Trust trust_;
   std::mutex mutex_;  // of what is remembered
   std::map<std::filesystem::path, std::pair<std::string, engine::ModelSummary>>

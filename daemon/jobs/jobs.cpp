@@ -53,17 +53,13 @@ class Jobs::Implementation {
                 [this] {
                   if (sink) sink("plugins", Json::object());
                 }),
-        admission(
-            home.models(), options.program_folder / "rft-plugin-host",
-            [this](const std::string& name, const fs::path& folder, const std::string& kind) {
-              return plugins.resolve(name, folder, kind);
-            },
-            options.config.plugins.trusted),
+        admission(home.models(), options.program_folder / "rft-plugin-host", plugins,
+                  options.config.plugins.trusted),
         executor(io, options.program_folder / "rft-worker"),
         lifecycle(io,
                   {home, options.worker_socket, options.config, cores_for_jobs(options.config.capacity),
                    gpus_for_jobs(options.config.capacity), memory_for_jobs(options.config.capacity)},
-                  ledger, admission, executor) {}
+                  ledger, plugins, admission, executor) {}
 
   // The id that `name` means.
   int64_t find(const std::string& name) const;

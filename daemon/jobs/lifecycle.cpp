@@ -47,11 +47,12 @@ Job new_job(const Arrival& arrival, bool keep_source) {
 
 }  // namespace
 
-Lifecycle::Lifecycle(asio::io_context& io, Options options, Ledger& ledger, Admission& admission,
-                     executor::Executor& executor)
+Lifecycle::Lifecycle(asio::io_context& io, Options options, Ledger& ledger, PluginWatch& plugins,
+                     Admission& admission, executor::Executor& executor)
     : io_(io),
       options_(std::move(options)),
       ledger_(ledger),
+      plugins_(plugins),
       admission_(admission),
       pool_(kPoolThreads),
       queue_(options_.cores, options_.gpus, options_.memory),
@@ -215,13 +216,28 @@ void Lifecycle::taken(int64_t id, TakeOutcome outcome) {
 }
 
 void Lifecycle::admit(int64_t id) {
+  plugins_.rescan();  // a plugin that was dropped before the job is seen before it
   const Job& job = ledger_.find(id)->job;
   offload([this, id, folder = options_.home.job(job.folder_name())] { return admission_.admit(id, folder); },
-          [this, id](const std::optional<Admitted>& result, const std::optional<Error>& error) {
+          [this, id](const auto& result, const std::optional<Error>& error) {
             if (ledger_.find(id) == nullptr) return;
             if (error) return take_or_admit_failed(id, *error, &Lifecycle::admit);
-            admitted(id, *result);
+            if (const auto* settling = std::get_if<PluginSettles>(&*result))
+              return wait_for_plugin(id, settling->name);
+            admitted(id, std::get<Admitted>(*result));
           });
+}
+
+void Lifecycle::wait_for_plugin(int64_t id, const std::string& name) {
+  ledger_.note(id,
+               fmt::format("waits for the plugin \"{}\": its file in {} changed a moment ago and is taken "
+                           "once it rests",
+                           name, options_.home.plugins().string()));
+  plugins_.when_settled(name, [this, id] {
+    if (ledger_.find(id) == nullptr) return;  // cancelled meanwhile
+    ledger_.note(id, "");
+    admit(id);
+  });
 }
 
 void Lifecycle::admitted(int64_t id, const Admitted& result) {

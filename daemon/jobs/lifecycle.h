@@ -44,8 +44,8 @@ class Lifecycle {
     int64_t memory = 0;             // bytes, that jobs may take together
   };
 
-  Lifecycle(boost::asio::io_context& io, Options options, Ledger& ledger, Admission& admission,
-            executor::Executor& executor);
+  Lifecycle(boost::asio::io_context& io, Options options, Ledger& ledger, PluginWatch& plugins,
+            Admission& admission, executor::Executor& executor);
   // Waits for what the pool is at.
   ~Lifecycle();
 
@@ -75,6 +75,7 @@ class Lifecycle {
   void take(int64_t id);
   void taken(int64_t id, TakeOutcome outcome);
   void admit(int64_t id);
+  void wait_for_plugin(int64_t id, const std::string& name);
   void admitted(int64_t id, const Admitted& result);
   void reject(int64_t id, const std::string& reason);
   void hold(int64_t id, const std::string& reason, void (Lifecycle::*step)(int64_t));
@@ -101,6 +102,7 @@ class Lifecycle {
   boost::asio::io_context& io_;
   Options options_;
   Ledger& ledger_;
+  PluginWatch& plugins_;
   Admission& admission_;
   boost::asio::thread_pool pool_;
   Queue queue_;

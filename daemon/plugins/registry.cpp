@@ -127,7 +127,7 @@ Registry::Identity Registry::identify(const fs::path& file) {
           nanoseconds(info.st_ctim)};
 }
 
-bool Registry::rescan() {
+bool Registry::rescan(const std::vector<fs::path>& moved_in) {
   std::error_code error;
   std::vector<fs::path> files;
   for (fs::directory_iterator it(dropped_folder_, error), end; !error && it != end; it.increment(error))
@@ -137,11 +137,13 @@ bool Registry::rescan() {
   std::erase_if(dropped_, [&](const auto& known) {
     return std::find(files.begin(), files.end(), known.first) == files.end();
   });
-  for (const auto& file : files) look_at(file);
+  for (const auto& file : files)
+    look_at(file, std::any_of(moved_in.begin(), moved_in.end(),
+                              [&](const fs::path& moved) { return moved.filename() == file.filename(); }));
   return rebuild_rows();
 }
 
-void Registry::look_at(const fs::path& file) {
+void Registry::look_at(const fs::path& file, bool is_whole) {
   const Identity identity = identify(file);
   const auto [found, is_new] = dropped_.try_emplace(file);
   Dropped& dropped = found->second;
@@ -152,7 +154,7 @@ void Registry::look_at(const fs::path& file) {
     dropped.settled = false;
   }
   if (dropped.settled) return;
-  if (now - dropped.since >= std::chrono::duration<double>(settle_s_)) settle(file, dropped);
+  if (is_whole || now - dropped.since >= std::chrono::duration<double>(settle_s_)) settle(file, dropped);
 }
 
 void Registry::settle(const fs::path& file, Dropped& dropped) {
@@ -191,6 +193,11 @@ std::optional<Clock::time_point> Registry::rescan_due() const {
   return due;
 }
 
+bool Registry::settles(const std::string& name) const {
+  return std::any_of(dropped_.begin(), dropped_.end(),
+                     [&](const auto& known) { return !known.second.settled && known.first.stem() == name; });
+}
+
 PluginRow Registry::unusable_row(const fs::path& file, const Dropped& dropped, const std::string& taken_by) {
   PluginRow row;
   row.file = file.filename();
@@ -218,8 +225,7 @@ bool Registry::rebuild_rows() {
       ready[dropped.plugin->name] = *dropped.plugin;
       taken_by[dropped.plugin->name] = file.filename();
       row = row_of(*dropped.plugin, file.filename(), "home");
-      if (!dropped.settled)
-        row.reason = "a changed file is settling; until then the name means the one before";
+      if (!dropped.settled) row.reason = "a changed file is settling; jobs that name it wait for it";
     } else {
       row = unusable_row(file, dropped, dropped.plugin ? taken_by[dropped.plugin->name] : "");
     }

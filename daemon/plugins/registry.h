@@ -1,8 +1,8 @@
 // The plugins that jobs can name: those shipped with the daemon, and over them those dropped into
-// HOME/plugins (NAME.so, NAME.py). A dropped file is taken once it has not changed for `settle_s`
-// (monotonic), copied into the pin store and read there; its name must be the one in its note. Replacing a
-// file makes a new pinned copy for later jobs, removing it takes its name away; jobs keep the copy they were
-// admitted with.
+// HOME/plugins (NAME.so, NAME.py). A dropped file is taken at once when a rename brought it, else once it has
+// not changed for `settle_s` (monotonic); it is copied into the pin store and read there, and its name must
+// be the one in its note. Replacing a file makes a new pinned copy for later jobs, removing it takes its name
+// away; jobs keep the copy they were admitted with.
 //
 // It has no thread and watches nothing: the daemon calls rescan() when inotify hints at a change and when
 // rescan_due() says so. Not thread-safe. No code of a plugin runs in it.
@@ -53,11 +53,15 @@ class Registry {
   // was last changed more than `settle_s` ago.
   Registry(std::filesystem::path shipped, std::filesystem::path dropped, double settle_s = 2);
 
-  // Looks at the folders again. Answers whether rows() changed. An unreadable file is a refused row, never an
-  // exception.
-  bool rescan();
+  // Looks at the folders again; the files in `moved_in` are known to be whole. Answers whether rows()
+  // changed. An unreadable file is a refused row, never an exception.
+  bool rescan(const std::vector<std::filesystem::path>& moved_in = {});
   // When rescan() is worth calling again although nothing hints at it: a file is settling. Nothing: never.
   std::optional<std::chrono::steady_clock::time_point> rescan_due() const;
+
+  // Whether a file that is, or will be, the plugin `name` is still settling. Until it has, resolve() answers
+  // what the name meant before.
+  bool settles(const std::string& name) const;
 
   // Sorted by name, then file.
   const std::vector<PluginRow>& rows() const { return rows_; }
@@ -90,7 +94,7 @@ class Registry {
                                 const std::string& taken_by);
   void scan_shipped();
   void settle_what_is_old();
-  void look_at(const std::filesystem::path& file);
+  void look_at(const std::filesystem::path& file, bool is_whole);
   void settle(const std::filesystem::path& file, Dropped& dropped);
   ResolvedPlugin accept(const std::filesystem::path& file, Origin origin) const;
   bool rebuild_rows();

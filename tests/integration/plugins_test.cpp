@@ -35,6 +35,9 @@ class Plugins : public ::testing::Test {
                       [&](const Json& row) { return row["state"] == "ready" && row["digest"] != before; })
         .at("digest");
   }
+  int64_t submit(const std::string& name, const SmallJob& job) {
+    return home_.rftctl({"submit", write_small_job(home_.staging(name), job)}).json.at("id");
+  }
   int64_t drop(const std::string& name, const SmallJob& job) {
     return home_.drop(write_small_job(home_.staging(name), job));
   }
@@ -57,6 +60,20 @@ TEST_F(Plugins, RunningJobKeepsItsBytesAndTheNextTakesTheNewOnes) {
   EXPECT_THAT(reasons_in(home_.job_folder(second) / "rollouts.jsonl"), ::testing::Each("new"));
   EXPECT_THAT(read_file(home_.job_folder(first) / "plan.toml"), HasSubstr(old_digest));
   EXPECT_THAT(read_file(home_.job_folder(second) / "plan.toml"), HasSubstr(new_digest));
+}
+
+// Written in place, as cp does it, and named at once.
+TEST_F(Plugins, JobThatFollowsAChangedFileGetsItsNewBytes) {
+  put("grader.py", scorer_of_version("old"));
+  write_text(home_.root() / "plugins/grader.py", scorer_of_version("new"));
+  const int64_t changed = submit("changed", {.scorer = "grader"});
+  write_text(home_.root() / "plugins/other.py", scorer_of_version("first"));
+  const int64_t added = submit("added", {.scorer = "other"});
+
+  EXPECT_EQ(home_.wait(changed)["state"], "succeeded");
+  EXPECT_EQ(home_.wait(added)["state"], "succeeded");
+  EXPECT_THAT(reasons_in(home_.job_folder(changed) / "rollouts.jsonl"), ::testing::Each("new"));
+  EXPECT_THAT(reasons_in(home_.job_folder(added) / "rollouts.jsonl"), ::testing::Each("first"));
 }
 
 TEST_F(Plugins, RemovedPluginIsGoneForTheNextJobOnly) {

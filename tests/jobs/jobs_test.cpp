@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 
 #include <boost/asio/io_context.hpp>
+#include <cstring>
 #include <functional>
 #include <optional>
 #include <sstream>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model_folder.h"
 #include "support/write_text.h"
@@ -75,6 +77,13 @@ class Home : public ::testing::Test {
     while (!condition() && std::chrono::steady_clock::now() < end) io_->run_one_for(20ms);
     return condition();
   }
+  bool run_until_plugin(const std::string& name, const std::string& state) {
+    return run_until([&] {
+      for (const auto& row : jobs_->plugins())
+        if (row.name == name && row.state == state) return true;
+      return false;
+    });
+  }
   bool run_until_state(const std::string& job, State state) {
     return run_until([&] {
       for (const auto& view : jobs_->list({}))
@@ -97,6 +106,17 @@ class Home : public ::testing::Test {
     run_until(
         [&] { return !jobs_->list({.name = name}).empty() && jobs_->list({.name = name}).front().id != 0; });
     return std::to_string(jobs_->list({.name = name}).front().id);
+  }
+  std::string submit(const fs::path& folder) {
+    const auto answer = answer_to([&](Jobs::Done done) { jobs_->submit(folder, "", done); });
+    return std::to_string(answer.job.id);
+  }
+  // The reasons with which a job was in that state.
+  std::vector<std::string> reasons_published(const std::string& job, const std::string& state) {
+    std::vector<std::string> reasons;
+    for (const auto& [topic, event] : events_)
+      if (topic == "job." + job + ".status" && event["state"] == state) reasons.push_back(event["reason"]);
+    return reasons;
   }
   // The REASON.txt that a folder of this name ends with.
   std::string rejection_of(const fs::path& folder) {
@@ -448,6 +468,78 @@ TEST_F(Home, ContinuesATakingThatACrashBrokeOff) {
   EXPECT_TRUE(run_until([&] { return count(State::succeeded) == 20; }, 60s)) << count(State::succeeded);
   EXPECT_EQ(jobs_->list({}).size(), 20U);
   EXPECT_TRUE(fs::is_empty(root_ / "incoming"));
+}
+
+// ---- plugins that come and change ----
+
+constexpr const char* kGrader = "def grade(sample, item): return 1.0\n";
+constexpr const char* kOtherGrader = "def grade(sample, item): return 0.5\n";
+constexpr const char* kWaitsForGrader = "waits for the plugin \"grader\"";
+
+class Plugins : public Home {
+ protected:
+  Plugins() {
+    stop();
+    config_.plugins.trusted = {"*"};
+  }
+  void start_with_settle_s(double settle_s) {
+    config_.intake.settle_s = settle_s;
+    start();
+  }
+  fs::path make_folder_with(const std::string& key, const std::string& plugin) {
+    const fs::path folder = make_folder("mine");
+    std::string toml = kJobToml;
+    if (key == "scorer") toml.replace(toml.find("exact_match"), std::strlen("exact_match"), plugin);
+    if (key == "adapter") toml.insert(toml.find("[scorer]"), "adapter = \"" + plugin + "\"\n");
+    write_text(folder / "job.toml", toml);
+    return folder;
+  }
+};
+
+TEST_F(Plugins, AJobWaitsForTheNewBytesOfTheOneThatItNames) {
+  write_text(root_ / "plugins/grader.py", kGrader);
+  start_with_settle_s(0.3);
+  ASSERT_TRUE(run_until_plugin("grader", "ready"));
+  write_text(root_ / "plugins/grader.py", kOtherGrader);
+  const std::string id = submit(make_folder_with("scorer", "grader"));
+  ASSERT_TRUE(run_until_state(id, State::succeeded)) << jobs_->get(id).reason;
+  EXPECT_THAT(reasons_published(id, "checking"), Contains(HasSubstr(kWaitsForGrader)));
+  EXPECT_THAT(jobs_->plan(id), HasSubstr(sha256(kOtherGrader)));
+}
+
+TEST_F(Plugins, AJobWaitsForANewScorer) {
+  start_with_settle_s(0.3);
+  write_text(root_ / "plugins/grader.py", kGrader);
+  const std::string id = submit(make_folder_with("scorer", "grader"));
+  ASSERT_TRUE(run_until_state(id, State::succeeded)) << jobs_->get(id).reason;
+  EXPECT_THAT(reasons_published(id, "checking"), Contains(HasSubstr(kWaitsForGrader)));
+}
+
+TEST_F(Plugins, AJobWaitsForANewAdapter) {
+  start_with_settle_s(0.3);
+  write_text(root_ / "plugins/grader.py", kGrader);
+  const std::string id = submit(make_folder_with("adapter", "grader"));
+  ASSERT_TRUE(run_until_state(id, State::rejected)) << jobs_->get(id).reason;
+  EXPECT_THAT(reasons_published(id, "checking"), Contains(HasSubstr(kWaitsForGrader)));
+  EXPECT_THAT(jobs_->get(id).reason, HasSubstr("is a scorer, and a dataset-adapter is wanted"));
+}
+
+TEST_F(Plugins, AJobThatIsCancelledWaitsNoMore) {
+  start_with_settle_s(0.3);
+  write_text(root_ / "plugins/grader.py", kGrader);
+  const std::string id = submit(make_folder_with("scorer", "grader"));
+  ASSERT_TRUE(run_until([&] { return jobs_->get(id).reason.find(kWaitsForGrader) == 0; }));
+  answer_to([&](Jobs::Done done) { jobs_->cancel(id, "", done); });
+  ASSERT_TRUE(run_until_plugin("grader", "ready"));
+  EXPECT_EQ(jobs_->get(id).state, State::cancelled);
+}
+
+TEST_F(Plugins, OneThatARenameBringsIsTakenAtOnce) {
+  start_with_settle_s(3600);
+  write_text(root_ / "plugins/.new", kGrader);
+  fs::rename(root_ / "plugins/.new", root_ / "plugins/grader.py");
+  const std::string id = submit(make_folder_with("scorer", "grader"));
+  ASSERT_TRUE(run_until_state(id, State::succeeded)) << jobs_->get(id).reason;
 }
 
 // ---- what is no job ----

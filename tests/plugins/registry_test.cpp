@@ -125,6 +125,8 @@ TEST_F(RegistryTest, WaitsUntilAFileHasSettled) {
   drop("plain", "plain.so");
   EXPECT_TRUE(registry.rescan());
   EXPECT_EQ(row(registry, "plain.so").state, "settling");
+  EXPECT_TRUE(registry.settles("plain"));
+  EXPECT_FALSE(registry.settles("exact_match"));
   const auto due = registry.rescan_due();
   ASSERT_TRUE(due);
   EXPECT_FALSE(registry.rescan());
@@ -139,12 +141,23 @@ TEST_F(RegistryTest, WaitsUntilAFileHasSettled) {
   EXPECT_TRUE(registry.rescan());
   EXPECT_EQ(row(registry, "plain.so").state, "ready");
   EXPECT_FALSE(registry.rescan_due());
+  EXPECT_FALSE(registry.settles("plain"));
 
   // While a replacement settles, the name means what it meant.
   const std::string digest = registry.resolve("plain", job_, "scorer").digest;
   drop("no_note", "plain.so");
   registry.rescan();
+  EXPECT_TRUE(registry.settles("plain"));
   EXPECT_EQ(registry.resolve("plain", job_, "scorer").digest, digest);
+}
+
+TEST_F(RegistryTest, TakesAtOnceWhatARenameBrought) {
+  Registry registry = make(3600);
+  drop("plain", "plain.so");
+  registry.rescan();
+  EXPECT_EQ(row(registry, "plain.so").state, "settling");
+  EXPECT_TRUE(registry.rescan({plugins_ / "plain.so"}));
+  EXPECT_EQ(row(registry, "plain.so").state, "ready");
 }
 
 TEST_F(RegistryTest, WhatLayThereBeforeTheStartIsReadyAtOnce) {
