@@ -94,10 +94,61 @@ if __name__ == "__main__":
   EXPECT_EQ(results[1].reason, "1 of 2");
 }
 
-TEST(PythonScorer, AFileWithNeitherFunctionThatEndsSaysWhatItLacks) {
+TEST(PythonScorer, AProgramMayUseItsInputHoweverItLikes) {
+  for (const char* use :
+       {"for line in open(0): print(1, flush=True)\n",
+        "import subprocess\nsubprocess.run(['sh', '-c', 'while read l; do echo 1; done'])\n",
+        "while True: input(), print(1, flush=True)\n",
+        "import sys\nfor line in sys.stdin.buffer: sys.stdout.write('1\\n'), sys.stdout.flush()\n",
+        "import sys\nfor line in iter(sys.stdin.readline, ''):\n    score = 1\n"
+        "    print(score, flush=True)\n"}) {
+    const TemporaryFolder folder;
+    EXPECT_EQ(score(python_options(folder, use))[1].score, 1.0) << use;
+  }
+}
+
+TEST(PythonScorer, AFunctionInABranchCounts) {
   const TemporaryFolder folder;
+  const auto results = score(python_options(folder, R"(
+try:
+    from no_such_module import score
+except ImportError:
+    def score(episodes):
+        return [3 for _ in episodes]
+)"));
+  EXPECT_EQ(results[0].score, 3.0);
+}
+
+TEST(PythonScorer, AFileWithNeitherFunctionFailsAtItsLoadInItsOwnWords) {
+  const TemporaryFolder folder;
+  const auto expect = [&](const std::string& source, const std::string& words) {
+    expect_plugin_error(PluginFailure::not_loadable, {words, "while it was being loaded"},
+                        [&] { ScorerHost scorer(python_options(folder, source)); });
+  };
+  expect("x = 1\nprint(x / 0)\n", "ZeroDivisionError: division by zero (scorer.py:2)");
+  expect("def scor(episodes):\n    return [1]\n",
+         "it has neither score() nor grade(), and ended without reading its standard input");
+  expect("if False:\n    def score(episodes): pass\n", "it has neither score() nor grade()");
+  expect_plugin_error(PluginFailure::protocol, {"it answered before it was asked", "hello"},
+                      [&] { score(python_options(folder, "print('hello', flush=True)\ninput()\n")); });
+}
+
+TEST(PythonScorer, AProgramThatRaisesOrEndsLaterSaysSo) {
+  const TemporaryFolder folder;
+  // The exception comes as an answer, or where the next batch is to be asked.
+  const ScorerOptions options = python_options(folder, R"(
+import sys
+for line in sys.stdin:
+    print(1, flush=True)
+    if '"index":1' in line: raise ValueError("enough")
+)");
+  expect_plugin_error(PluginFailure::threw, {"ValueError: enough (scorer.py:5)"}, [&] {
+    ScorerHost scorer(options);
+    scorer.score(requests_of({"a", "b"}));
+    scorer.score(requests_of({"a", "b"}));
+  });
   expect_plugin_error(PluginFailure::crashed, {"exited with code 0", "it has neither score() nor grade()"},
-                      [&] { score(python_options(folder, "def scor(episodes):\n    return [1]\n")); });
+                      [&] { score(python_options(folder, "input()\n")); });
 }
 
 TEST(PythonScorer, ConfigureGetsTheOptionsAndSummarizeTheSplit) {
@@ -122,14 +173,14 @@ def summarize(episodes):
 TEST(PythonScorer, ErrorsSayTheExceptionAndItsLine) {
   const TemporaryFolder folder;
   expect_plugin_error(
-      PluginFailure::threw, {"scorer scorer.py", "ValueError: no such thing (scorer.py, line 2)"}, [&] {
+      PluginFailure::threw, {"scorer scorer.py", "ValueError: no such thing (scorer.py:2)"}, [&] {
         score(python_options(folder, "def score(episodes):\n    raise ValueError('no such thing')\n"));
       });
   expect_plugin_error(PluginFailure::threw, {"answered 1 values for 2 episodes"},
                       [&] { score(python_options(folder, "def score(episodes):\n    return [1]\n")); });
   expect_plugin_error(PluginFailure::not_loadable, {"SyntaxError"},
                       [&] { score(python_options(folder, "def score(:\n")); });
-  expect_plugin_error(PluginFailure::not_loadable, {"No module named 'no_such_module'", "line 1"},
+  expect_plugin_error(PluginFailure::not_loadable, {"No module named 'no_such_module' (scorer.py:1)"},
                       [&] { score(python_options(folder, "import no_such_module\ndef score(e): pass\n")); });
   ScorerOptions options = python_options(folder, "");
   options.python = "/usr/bin/no-such-python";
@@ -144,7 +195,7 @@ def grade(sample, item):
 )"));
   EXPECT_EQ(results[0].score, 1.0);
   EXPECT_FALSE(results[1].score.has_value());
-  EXPECT_EQ(results[1].error, "KeyError: 'three' (scorer.py, line 3)");
+  EXPECT_EQ(results[1].error, "KeyError: 'three' (scorer.py:3)");
 }
 
 TEST(PythonScorer, NoBadScoreIsANumber) {

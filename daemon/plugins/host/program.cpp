@@ -127,7 +127,10 @@ class Program : public Plugin {
 
   // The shim says that the file is loaded, or why it is not.
   void await_ready() {
-    const Json ready = parse_json(next_line(), "the shim's first line");
+    const std::string line = next_line();
+    const Json ready = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!ready.is_object() || !(ready.contains("ready") || ready.contains("error")))
+      throw PluginError(PluginFailure::protocol, "it answered before it was asked: " + dump_json(Json(line)));
     if (ready.contains("error"))
       throw PluginError(PluginFailure::not_loadable, ready["error"].get<std::string>());
     has_summary_ = ready.value("summary", false);
@@ -136,8 +139,7 @@ class Program : public Plugin {
   // Gives the program `lines` to read, as far as it takes them; next_line() goes on with the rest.
   void send(std::string lines) {
     read_available();
-    if (received_.size() > num_taken_ || !unsent_.empty())
-      throw PluginError(PluginFailure::protocol, "it answered more lines than it was asked");
+    if (received_.size() > num_taken_ || !unsent_.empty()) fail_unasked();
     received_.clear();
     num_taken_ = 0;
     num_answered_ = 0;
@@ -187,6 +189,13 @@ class Program : public Plugin {
       if (got <= 0) return;
       received_.append(buffer, static_cast<size_t>(got));
     }
+  }
+
+  // Between two batches a program has nothing to say but that it fails.
+  [[noreturn]] void fail_unasked() {
+    const std::string line = received_.substr(num_taken_, received_.find('\n', num_taken_) - num_taken_);
+    if (line.starts_with("{\"batch_error\"")) parse_score(line);
+    throw PluginError(PluginFailure::protocol, "it answered more lines than it was asked");
   }
 
   [[noreturn]] void fail_ended() {

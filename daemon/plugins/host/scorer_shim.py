@@ -7,45 +7,114 @@ and may define configure(options), called once, and summarize(episodes): -> a di
 A file with neither function speaks the line protocol itself, and is run as it is. See docs/scorers.md.
 """
 import ast
-import importlib.util
+import io
 import json
+import linecache
 import math
 import os
-import runpy
 import sys
 import traceback
+import types
 
 SCORING = ("score", "grade")
+NEITHER = "it has neither score() nor grade()"
 
 
-def defined_names(tree):
+def defined_names(node, at_top=True):
     """The names that a module's top level defines, without running it."""
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            yield node.name
-        elif isinstance(node, ast.Assign):
-            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
-        elif isinstance(node, (ast.ImportFrom, ast.Import)):
-            yield from (alias.asname or alias.name for alias in node.names)
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.ClassDef)):
+            yield child.name
+        elif isinstance(child, (ast.ImportFrom, ast.Import)):
+            yield from (alias.asname or alias.name for alias in child.names)
+        elif isinstance(child, ast.Assign) and at_top:  # in a branch it may be any program's variable
+            yield from (target.id for target in child.targets if isinstance(target, ast.Name))
+        elif isinstance(child, (ast.If, ast.Try, ast.ExceptHandler, ast.With)):
+            yield from defined_names(child, at_top=False)
 
 
-def where(error, path):
-    """The exception in one line, with the line of the user's file that it came from."""
+class Source:
+    """The user's file, which messages call `name`: its path is that of a copy which the user does not know."""
+
+    def __init__(self, path, name):
+        self.path, self.name = path, name
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        # Tracebacks find its lines here, and do not look for a file of that name.
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        self.tree = ast.parse(text, name)
+
+    def run(self, module_name):
+        module = types.ModuleType(module_name)
+        module.__file__ = self.path
+        sys.modules[module_name] = module
+        # The pinned copy of a job's file lies elsewhere than its neighbours, which are in the working folder.
+        sys.path[:0] = [os.getcwd(), os.path.dirname(self.path)]
+        exec(compile(self.tree, self.name, "exec"), module.__dict__)
+        return module
+
+
+def where(error, name):
+    """The exception, with the line of the user's file that it came from."""
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    return f"{text} ({os.path.basename(path)}, line {lines[-1]})" if lines else text
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
+    return f"{text} ({name}:{lines[-1]})" if lines else text
 
 
-def load(path):
-    # The pinned copy of a job's file lies elsewhere than its neighbours, which are in the working folder.
-    sys.path[:0] = [os.getcwd(), os.path.dirname(path)]
-    spec = importlib.util.spec_from_file_location("scorer", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["scorer"] = module
-    spec.loader.exec_module(module)
+def load(source):
+    module = source.run("scorer")
+    if not any(hasattr(module, function) for function in SCORING):
+        raise ImportError(NEITHER)
     if hasattr(module, "configure"):
         module.configure(json.loads(os.environ.get("RFT_SCORER_OPTIONS", "{}")))
     return module
+
+
+class ProgramInput(io.FileIO):
+    """A program's standard input, that says when it is used first."""
+
+    # By what a program may use its descriptor 0 instead.
+    OTHER_USES = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.posix_spawn")
+
+    def __init__(self, at_first_use):
+        super().__init__(0, closefd=False)
+        self.used = False
+        self.at_first_use = at_first_use
+        sys.addaudithook(self.audit)
+
+    def audit(self, event, arguments):
+        if event in self.OTHER_USES or (event == "open" and arguments[0] in (0, "/dev/stdin")):
+            self.use()
+
+    def use(self):
+        if not self.used:
+            self.used = True
+            self.at_first_use()
+
+    def readinto(self, buffer):
+        self.use()
+        return super().readinto(buffer)
+
+    def readall(self):
+        self.use()
+        return super().readall()
+
+
+def run_program(source, write):
+    """Runs a file that speaks the line protocol itself. It is loaded once it turns to its standard input."""
+    stdin = ProgramInput(lambda: write({"ready": True, "summary": False}))
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(stdin), encoding="utf-8")
+    sys.argv = [source.path]
+    try:
+        source.run("__main__")
+    except Exception as error:
+        traceback.print_exc()
+        write({"batch_error" if stdin.used else "error": where(error, source.name)})
+        return
+    if not stdin.used:
+        write({"error": NEITHER + ", and ended without reading its standard input"})
+    # Seen only by somebody whose scorer ended too early: its last words are in the error.
+    print(NEITHER + ", so it was run as a program and ended", file=sys.stderr)
 
 
 class NoNumber(Exception):
@@ -92,7 +161,7 @@ def as_json(text):
         return None
 
 
-def grade_one(module, path, episode):
+def grade_one(module, name, episode):
     text = episode["completion"]
     message = {"role": "assistant", "content": text}
     sample = {
@@ -105,19 +174,19 @@ def grade_one(module, path, episode):
         return answer(module.grade(sample, episode["record"]))
     except Exception as error:  # fails this episode alone
         traceback.print_exc()
-        return {"error": where(error, path)}
+        return {"error": where(error, name)}
 
 
-def score_batch(module, path, episodes):
+def score_batch(module, name, episodes):
     if not hasattr(module, "score"):
-        return [grade_one(module, path, episode) for episode in episodes]
+        return [grade_one(module, name, episode) for episode in episodes]
     values = list(module.score(episodes))
     if len(values) != len(episodes):
         raise ValueError(f"score() answered {len(values)} values for {len(episodes)} episodes")
     return [answer(value) for value in values]
 
 
-def serve(module, path, requests, write):
+def serve(module, name, requests, write):
     batch = []
     for line in requests:
         request = json.loads(line)
@@ -130,15 +199,16 @@ def serve(module, path, requests, write):
             if len(batch) < request["of"]:
                 continue
             episodes, batch = batch, []
-            for result in score_batch(module, path, episodes):
+            for result in score_batch(module, name, episodes):
                 write(result)
         except Exception as error:
             traceback.print_exc()
-            write({"batch_error": where(error, path)})
+            write({"batch_error": where(error, name)})
 
 
 def main():
     path = sys.argv[1]
+    name = os.path.basename(path)
     write_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
 
     def write(line):
@@ -146,27 +216,21 @@ def main():
         write_to.flush()
 
     try:
-        with open(path, encoding="utf-8") as file:
-            names = set(defined_names(ast.parse(file.read(), path)))
-        if not names.intersection(SCORING):
-            write({"ready": True, "summary": False})
-            sys.argv = [path]
-            sys.path[0] = os.getcwd()
-            runpy.run_path(path, run_name="__main__")
-            # Seen only by somebody whose scorer ended too early: its last words are in the error.
-            print("it has neither score() nor grade(), so it was run as a program and ended", file=sys.stderr)
+        source = Source(path, name)
+        if not set(defined_names(source.tree)).intersection(SCORING):
+            run_program(source, write)
             return
         # What the user's code prints goes to the log; what it reads is nothing.
         requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
         os.dup2(2, 1)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        module = load(path)
+        module = load(source)
     except Exception as error:
         traceback.print_exc()
-        write({"error": where(error, path)})
+        write({"error": where(error, name)})
         return
     write({"ready": True, "summary": hasattr(module, "summarize")})
-    serve(module, path, requests, write)
+    serve(module, name, requests, write)
 
 
 main()
