@@ -263,20 +263,26 @@ ResolvedPlugin Registry::resolve(const std::string& name_or_path, const fs::path
 ResolvedPlugin Registry::resolve_file(const std::string& path, const fs::path& job_folder,
                                       const std::string& kind) const {
   const fs::path file = inside(job_folder, path);
-  if (!fs::exists(fs::symlink_status(file))) {
-    std::string names;
-    for (const auto& [name, plugin] : ready_)
-      if (kind_of(plugin) == kind) names += (names.empty() ? "" : ", ") + name;
-    throw Error(ErrorCode::not_found,
-                "there is no " + kind + " \"" + path + "\": neither a registered one (" +
-                    (names.empty() ? "there are none" : names) + ") nor a file of the folder");
-  }
+  if (!fs::exists(fs::symlink_status(file)))
+    throw Error(ErrorCode::not_found, "there is no " + kind + " \"" + path + "\": " + why_absent(path, kind));
   if (!fs::is_regular_file(fs::symlink_status(file)))
     throw Error(ErrorCode::invalid_argument, "\"" + path + "\" is no regular file");
   detect_implementation(file);  // refuses what is no plugin, before it is copied
   ResolvedPlugin plugin = describe(store_.pin(file), file.filename(), path);
   require_kind(plugin, kind, path);
   return plugin;
+}
+
+// That a file was dropped and refused says more than what else there is.
+std::string Registry::why_absent(const std::string& name, const std::string& kind) const {
+  for (const auto& [file, dropped] : dropped_)
+    if (file.stem() == name && dropped.settled && !dropped.plugin)
+      return file.string() + " is refused: " + dropped.refusal;
+  std::string names;
+  for (const auto& [known, plugin] : ready_)
+    if (kind_of(plugin) == kind) names += (names.empty() ? "" : ", ") + known;
+  return "neither a registered one (" + (names.empty() ? "there are none" : names) +
+         ") nor a file of the folder";
 }
 
 fs::path shipped_plugins_folder() {

@@ -68,8 +68,9 @@ class Registry {
 
   // What `[scorer] plugin` or `[data] adapter` names: a registered name, or else a file of the job folder,
   // which is pinned now. `kind` is "scorer" or "dataset-adapter". Throws Error(not_found) with the names that
-  // exist, Error(invalid_argument) for a path that leaves the folder or a file that is no plugin of that
-  // kind, PluginError(wrong_abi | not_loadable) for a shared object that this daemon cannot load.
+  // exist or, where a file of that name was dropped, why it is refused, Error(invalid_argument) for a path
+  // that leaves the folder or a file that is no plugin of that kind, PluginError(wrong_abi | not_loadable)
+  // for a shared object that this daemon cannot load.
   ResolvedPlugin resolve(const std::string& name_or_path, const std::filesystem::path& job_folder,
                          const std::string& kind) const;
 
@@ -98,6 +99,7 @@ class Registry {
   void settle(const std::filesystem::path& file, Dropped& dropped);
   ResolvedPlugin accept(const std::filesystem::path& file, Origin origin) const;
   bool rebuild_rows();
+  std::string why_absent(const std::string& name, const std::string& kind) const;
   ResolvedPlugin resolve_file(const std::string& path, const std::filesystem::path& job_folder,
                               const std::string& kind) const;
 

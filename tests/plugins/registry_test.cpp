@@ -119,6 +119,17 @@ TEST_F(RegistryTest, RefusesWithTheReasonInItsRow) {
   EXPECT_EQ(registry.rows().size(), 8u + 4u);
 }
 
+TEST_F(RegistryTest, SaysWhyAPluginThatAJobNamesIsRefused) {
+  Registry registry = make();
+  drop("newer_major", "newer_major.so");
+  registry.rescan();
+  const std::string reason = refusal(registry, "newer_major");
+  const std::string expected =
+      "there is no scorer \"newer_major\": " + (plugins_ / "newer_major.so").string() + " is refused: ";
+  EXPECT_EQ(reason.substr(0, expected.size()), expected);
+  EXPECT_NE(reason.find("built for plugin ABI 2.0"), std::string::npos) << reason;
+}
+
 TEST_F(RegistryTest, WaitsUntilAFileHasSettled) {
   Registry registry = make(0.2);
   EXPECT_FALSE(registry.rescan_due());
