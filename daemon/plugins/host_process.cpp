@@ -33,6 +33,12 @@ std::string seconds_text(double seconds) {
   return text;
 }
 
+std::string gibibytes_text(uint64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g GiB", static_cast<double>(bytes) / (uint64_t{1} << 30));
+  return text;
+}
+
 std::string make_title(const HostOptions& options, const std::string& role) {
   const std::string name = options.name.empty() ? options.plugin_path.filename().string() : options.name;
   return (role == "scorer" ? "scorer " : "adapter ") + name + " (" + options.plugin_path.string() + ")";
@@ -63,7 +69,10 @@ Subprocess start(const HostOptions& options, const Launch& launch, int socket, P
 }  // namespace
 
 HostProcess::HostProcess(const HostOptions& options, const std::string& role)
-    : title_(make_title(options, role)), printed_(options.stderr_file), process_([&] {
+    : title_(make_title(options, role)),
+      memory_limit_bytes_(options.memory_limit_bytes),
+      printed_(options.stderr_file),
+      process_([&] {
         const Launch launch = plan_launch(options);
         in_namespaces_ = launch.in_namespaces;
         auto [ours, theirs] = make_socketpair();
@@ -103,8 +112,15 @@ ExitStatus HostProcess::kill() {
   return status;
 }
 
+std::string HostProcess::explained(const std::string& words) const {
+  const bool lacks_memory =
+      words.find("bad_alloc") != std::string::npos || words.find("MemoryError") != std::string::npos;
+  if (!lacks_memory || memory_limit_bytes_ == 0) return words;
+  return words + "; a plugin's memory is limited to " + gibibytes_text(memory_limit_bytes_);
+}
+
 std::string HostProcess::ask(const std::string& frame, wire::FrameType expected, double timeout_s,
-                             const std::string& doing) {
+                             const std::string& doing, const std::string& timeout_key) {
   const Deadline deadline = monotonic_ns() + static_cast<int64_t>(timeout_s * 1e9);
   wire::FrameType type = expected;
   std::string body;
@@ -114,16 +130,18 @@ std::string HostProcess::ask(const std::string& frame, wire::FrameType expected,
     printed_.drain();
     if (type == wire::FrameType::failed) {
       const wire::Failed failed = wire::decode_failed(body);
-      throw PluginError(failed.kind, title_ + ": " + failed.text + " (while " + doing + ")" +
+      throw PluginError(failed.kind, title_ + ": " + explained(failed.text) + " (while " + doing + ")" +
                                          (failed.kind == PluginFailure::crashed ? last_words() : ""));
     }
     if (type != expected) throw PluginError(PluginFailure::protocol, "its process answered out of turn");
     return body;
   } catch (const DeadlinePassed&) {
     kill();
-    throw PluginError(PluginFailure::timed_out, title_ + ": no answer within " + seconds_text(timeout_s) +
-                                                    " while " + doing + "; its process was killed" +
-                                                    last_words());
+    throw PluginError(PluginFailure::timed_out,
+                      title_ + ": no answer within " + seconds_text(timeout_s) + " while " + doing +
+                          "; its process was killed" +
+                          (timeout_key.empty() ? "" : "; " + timeout_key + " gives it longer") +
+                          last_words());
   } catch (const ConnectionClosed&) {
     fail_crashed(doing);
   } catch (const PluginError& error) {

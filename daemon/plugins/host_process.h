@@ -27,13 +27,16 @@ class HostProcess {
   // Sends a frame and answers the body of the frame that comes back, which is of type `expected`. `doing`
   // continues the sentence "… while ". Throws PluginError: with the host's own words for a `failed` frame,
   // after which the process can be asked again; or, after a crash, a broken frame or `timeout_s`, with the
-  // process killed and alive() false.
+  // process killed and alive() false. `timeout_key`, where there is one, is what a user can set `timeout_s`
+  // by.
   std::string ask(const std::string& frame, wire::FrameType expected, double timeout_s,
-                  const std::string& doing);
+                  const std::string& doing, const std::string& timeout_key = "");
   bool alive() const { return static_cast<bool>(socket_); }
 
   // Kills the process, if it still runs, and everything that it started.
   ExitStatus kill();
+  // What the plugin said, and the limit of its memory where it tells of a lack of it.
+  std::string explained(const std::string& words) const;
   // "scorer fraud (/…/plugin.so)": how messages name the plugin.
   const std::string& title() const { return title_; }
 
@@ -50,6 +53,7 @@ class HostProcess {
   std::string last_words();
 
   std::string title_;
+  uint64_t memory_limit_bytes_;
   PrintedOutput printed_;
   bool in_namespaces_ = false;
   UniqueFd socket_;

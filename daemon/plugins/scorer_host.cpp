@@ -49,7 +49,10 @@ class ScorerHost::State {
       fail_protocol("its process answered for another number of episodes");
     std::vector<ScoreResult> scores;
     scores.reserve(results.size());
-    for (wire::EpisodeResult& result : results) scores.push_back(judge(std::move(result)));
+    for (wire::EpisodeResult& result : results) {
+      scores.push_back(judge(std::move(result)));
+      scores.back().error = host_->explained(scores.back().error);
+    }
     return scores;
   }
 
@@ -76,7 +79,7 @@ class ScorerHost::State {
 
   std::string ask(const std::string& frame, wire::FrameType expected, const std::string& doing) {
     if (!host_ || !host_->alive()) start();
-    return host_->ask(frame, expected, options_.timeout_s, doing);
+    return host_->ask(frame, expected, options_.timeout_s, doing, "[scorer] timeout_s");
   }
 
   template <class Decode>

@@ -176,8 +176,12 @@ TEST(PythonScorer, ErrorsSayTheExceptionAndItsLine) {
       PluginFailure::threw, {"scorer scorer.py", "ValueError: no such thing (scorer.py:2)"}, [&] {
         score(python_options(folder, "def score(episodes):\n    raise ValueError('no such thing')\n"));
       });
-  expect_plugin_error(PluginFailure::threw, {"answered 1 values for 2 episodes"},
-                      [&] { score(python_options(folder, "def score(episodes):\n    return [1]\n")); });
+  for (const auto& [value, returned] :
+       {std::pair{"[1]", "it returned 1"}, std::pair{"None", "it returned None"},
+        std::pair{"0.5", "it returned 0.5"}, std::pair{"'ab'", "it returned 'ab'"}})
+    expect_plugin_error(PluginFailure::threw, {"score() must return a list of 2 numbers", returned}, [&] {
+      score(python_options(folder, "def score(episodes):\n    return " + std::string(value) + "\n"));
+    });
   expect_plugin_error(PluginFailure::not_loadable, {"SyntaxError"},
                       [&] { score(python_options(folder, "def score(:\n")); });
   expect_plugin_error(PluginFailure::not_loadable, {"No module named 'no_such_module' (scorer.py:1)"},
@@ -243,7 +247,9 @@ TEST(PythonScorer, DeathAndHangsAreNamed) {
   });
   ScorerOptions options = python_options(folder, "def score(episodes):\n    while True: pass\n");
   options.timeout_s = 0.5;
-  expect_plugin_error(PluginFailure::timed_out, {"no answer within 0.5 s"}, [&] { score(options); });
+  expect_plugin_error(PluginFailure::timed_out,
+                      {"no answer within 0.5 s", "[scorer] timeout_s gives it longer"},
+                      [&] { score(options); });
   expect_nothing_left(folder);
 }
 
@@ -361,10 +367,18 @@ TEST(CommandScorer, DeathIsNamed) {
                       [&] { score(command_options(folder, "read -r line; echo 1; exit 7")); });
   expect_plugin_error(PluginFailure::crashed, {"signal 11"},
                       [&] { score(command_options(folder, "kill -SEGV $$")); });
-  const fs::path no_interpreter = folder.write("run", "#!/no/such/interpreter\n", true);
-  ScorerOptions options = options_for(no_interpreter, folder);
-  options.kind = "command";
-  expect_plugin_error(PluginFailure::not_loadable, {"run"}, [&] { score(options); });
+}
+
+TEST(CommandScorer, OneThatCannotBeRunSaysWhatItsFirstLineLacks) {
+  const auto expect = [](const std::string& text, const std::string& words) {
+    const TemporaryFolder folder;
+    ScorerOptions options = options_for(folder.write("run", text, true), folder);
+    options.kind = "command";
+    expect_plugin_error(PluginFailure::not_loadable, {"scorer run", words}, [&] { score(options); });
+  };
+  expect("#!/no/such/interpreter -x\n", "names is not there: \"#!/no/such/interpreter -x\"");
+  expect("#!/bin/sh\r\n", "names is not there: \"#!/bin/sh\\r\"");
+  expect("echo 1\n", "its first line must name its interpreter, such as #!/bin/sh");
 }
 
 }  // namespace

@@ -260,9 +260,16 @@ TEST(ScorerHost, KeepsToItsMemoryLimit) {
   const TemporaryFolder folder;
   ScorerOptions options = hostile_options(folder, "score", "allocate_cpp");
   options.memory_limit_bytes = uint64_t{256} << 20;
-  expect_plugin_error(PluginFailure::threw, {"bad_alloc"}, [&] { score_once(options); });
+  const std::string limit = "; a plugin's memory is limited to 0.25 GiB";
+  expect_plugin_error(PluginFailure::threw, {"bad_alloc" + limit}, [&] { score_once(options); });
   options.options["do"] = "allocate";
   expect_plugin_error(PluginFailure::crashed, {"signal 11"}, [&] { score_once(options); });
+  options = options_for(
+      folder.write("scorer.py", "def grade(sample, item):\n    return len(bytearray(1 << 30))\n"), folder);
+  options.kind = "python";
+  options.memory_limit_bytes = uint64_t{256} << 20;
+  expect_plugin_error(PluginFailure::threw, {"MemoryError (scorer.py:2)" + limit},
+                      [&] { score_once(options); });
 }
 
 TEST(ScorerHost, ATrustedScorerThatForksLeavesNothingBehind) {

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 
 #include "base/json.h"
 #include "base/subprocess.h"
@@ -46,6 +48,22 @@ std::vector<std::string> program_argv(const wire::Open& open) {
   return {open.python, shim_path().string(), open.path};
 }
 
+// Why an executable did not start: mostly because of its first line.
+std::string why_not_started(const wire::Open& open, const std::string& error) {
+  char beginning[256] = {};
+  std::ifstream(open.path, std::ios::binary).read(beginning, sizeof beginning - 1);
+  const std::string line = std::string(beginning).substr(0, std::string_view(beginning).find('\n'));
+  if (open.implementation != "command" || line.starts_with("\177ELF")) return error;
+  if (!line.starts_with("#!"))
+    return "it cannot be run: its first line must name its interpreter, such as #!/bin/sh";
+  const size_t begin = std::min(line.find_first_not_of(" \t", 2), line.size());
+  const std::string interpreter = line.substr(begin, line.find_first_of(" \t", begin) - begin);
+  if (!fs::exists(interpreter))
+    return "it cannot be run: the interpreter that its first line names is not there: " +
+           dump_json(Json(line));
+  return error;
+}
+
 std::string episode_line(const wire::EpisodeView& episode, size_t index, size_t of) {
   Json line;
   line["index"] = index;
@@ -75,7 +93,7 @@ class Program : public Plugin {
           output_ = std::move(from.read);
           ::fcntl(input_.get(), F_SETFL, O_NONBLOCK);
           ::fcntl(output_.get(), F_SETFL, O_NONBLOCK);
-          return start(options);
+          return start(options, open);
         }()) {
     if (open.implementation == "python") await_ready();
   }
@@ -117,11 +135,11 @@ class Program : public Plugin {
   }
 
  private:
-  static Subprocess start(const ProcessOptions& options) {
+  static Subprocess start(const ProcessOptions& options, const wire::Open& open) {
     try {
       return Subprocess(options);
     } catch (const Error& error) {
-      throw PluginError(PluginFailure::not_loadable, error.what());
+      throw PluginError(PluginFailure::not_loadable, why_not_started(open, error.what()));
     }
   }
 

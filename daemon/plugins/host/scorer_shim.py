@@ -180,9 +180,13 @@ def grade_one(module, name, episode):
 def score_batch(module, name, episodes):
     if not hasattr(module, "score"):
         return [grade_one(module, name, episode) for episode in episodes]
-    values = list(module.score(episodes))
+    values = module.score(episodes)
+    wanted = f"score() must return a list of {len(episodes)} numbers"
+    if isinstance(values, (str, dict)) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{wanted}; it returned {values!r:.80}")
+    values = list(values)
     if len(values) != len(episodes):
-        raise ValueError(f"score() answered {len(values)} values for {len(episodes)} episodes")
+        raise ValueError(f"{wanted}; it returned {len(values)}")
     return [answer(value) for value in values]
 
 
