@@ -146,14 +146,29 @@ Finding check_home(const fs::path& home) {
   return {"home", Verdict::ok, home.string(), ""};
 }
 
+// What is wrong with a program of ours; empty: nothing. A file that is there may still lack its libraries.
+std::string fault_of(const fs::path& program) {
+  if (!fs::exists(program)) return "is missing";
+  try {
+    const ProgramResult result = run_program(program, {"--version"});
+    if (result.exit_code != 0) return "does not start: " + result.errors.substr(0, result.errors.find('\n'));
+    const std::string ours = program.filename().string() + " " RFT_VERSION "\n";
+    return result.output == ours ? "" : "is not of version " RFT_VERSION;
+  } catch (const Error& error) {
+    return std::string("does not start: ") + error.what();
+  }
+}
+
 Finding check_programs() {
-  std::string missing;
+  std::string faults;
   const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
-  for (const char* name : {"rftd", "rft-worker", "rft-plugin-host"})
-    if (!fs::exists(folder / name)) missing += (missing.empty() ? "" : ", ") + std::string(name);
-  if (missing.empty()) return {"programs", Verdict::ok, "complete in " + folder.string(), ""};
-  return {"programs", Verdict::failed, missing + " missing in " + folder.string(),
-          "build or install the whole of rftd"};
+  for (const std::string name : {"rftd", "rft-worker", "rft-plugin-host"})
+    if (const std::string fault = fault_of(folder / name); !fault.empty())
+      faults += (faults.empty() ? "" : "; ") + name + " " + fault;
+  if (faults.empty()) return {"programs", Verdict::ok, "start, all in " + folder.string(), ""};
+  return {"programs", Verdict::failed, faults + " (in " + folder.string() + ")",
+          "build or install the whole of rftd, of one version; a library that is not found has moved since: "
+          "run scripts/bootstrap, build and install again"};
 }
 
 // Without the daemon's word: what its sandbox is made of.

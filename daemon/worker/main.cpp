@@ -70,6 +70,7 @@ CLI::App* add_new_model(CLI::App& app, NewModelOptions& options) {
 
 int main(int argc, char** argv) {
   CLI::App app("The training side of rftd. People use it through rftctl.", "rft-worker");
+  app.set_version_flag("--version", "rft-worker " RFT_VERSION);
   app.require_subcommand(1);
   AttemptOptions attempt;
   InspectOptions inspection;

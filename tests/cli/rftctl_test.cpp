@@ -86,6 +86,39 @@ TEST(Rftctl, DoctorFindsWhatIsMissingAndExitsWithOne) {
   EXPECT_EQ((*daemon)["mend"], "rftd --home " + home.path().string());
 }
 
+TEST(Rftctl, DoctorStartsThePrograms) {
+  const TempDir folder;
+  const auto add_program = [&](const std::string& name, const std::string& script) {
+    write_text(folder / name, "#!/bin/sh\n" + script);
+    std::filesystem::permissions(folder / name, std::filesystem::perms::owner_all);
+  };
+  std::filesystem::copy_file(RFT_BIN_DIR "/rftctl", folder / "rftctl");
+  const auto doctor = [&] {
+    const auto result =
+        run_program(folder / "rftctl", {"doctor", "--json", "--home", folder.path().string()});
+    const Json findings = parse_json(result.output, "output");
+    return *std::ranges::find_if(findings, [](const Json& finding) { return finding["name"] == "programs"; });
+  };
+
+  add_program("rftd", "echo rftd " RFT_VERSION "\n");
+  add_program("rft-worker", "echo rft-worker: cannot open libtorch_cpu.so >&2; exit 127\n");
+  add_program("rft-plugin-host", "echo rft-plugin-host 0.0.1\n");
+  const Json faults = doctor();
+  EXPECT_EQ(faults["verdict"], "failed");
+  EXPECT_EQ(faults["detail"],
+            "rft-worker does not start: rft-worker: cannot open libtorch_cpu.so; rft-plugin-host is not of "
+            "version " RFT_VERSION " (in " +
+                folder.path().string() + ")");
+  EXPECT_THAT(faults["mend"].get<std::string>(), HasSubstr("scripts/bootstrap"));
+
+  std::filesystem::remove(folder / "rft-plugin-host");
+  EXPECT_THAT(doctor()["detail"].get<std::string>(), HasSubstr("rft-plugin-host is missing"));
+
+  add_program("rft-worker", "echo rft-worker " RFT_VERSION "\n");
+  add_program("rft-plugin-host", "echo rft-plugin-host " RFT_VERSION "\n");
+  EXPECT_EQ(doctor()["verdict"], "ok");
+}
+
 TEST(Rftctl, CompletionsKnowEveryCommandAndOption) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const ProgramResult result = rftctl({"completion", shell});

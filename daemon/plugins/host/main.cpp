@@ -126,6 +126,7 @@ int report(const std::function<int()>& verb) {
 
 int run(int argc, char** argv) {
   CLI::App app("Runs one rftd plugin in a process of its own.");
+  app.set_version_flag("--version", "rft-plugin-host " RFT_VERSION);
   app.require_subcommand(1);
   Arguments arguments;
   int result = 0;
