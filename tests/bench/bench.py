@@ -26,15 +26,16 @@ def rollout(shape, dtype, batch, new_tokens):
                 ratio=answer["ours"] / answer["theirs"], peer="transformers generate")
 
 
-def ppo(dtype, peak, alone):
+def iteration(algorithm, dtype, peak, alone):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "figures.json")
-        run(sys.executable, HERE / "ppo_vs_trl.py", "--dtype", dtype, "--json", file, "--rounds", 2, *["--alone"] * alone)
+        run(sys.executable, HERE / "iteration_vs_trl.py", algorithm, "--dtype", dtype, "--json", file, "--rounds", 3,
+            *["--alone"] * alone)
         answer = json.loads(file.read_text())
-    rate = answer["tflop"] * 1000 / answer["ours_update"]
-    yield dict(row=f"PPO update 8m {dtype}", figure=rate, unit="GFLOP/s", share=rate / peak)
-    yield dict(row=f"PPO iteration 8m {dtype}", figure=1 / answer["ours"], unit="iterations/s",
-               ratio=None if alone else answer["theirs"] / answer["ours"], peer="TRL 1.12 PPOTrainer, float32")
+    name, rate = f"{algorithm.upper()} %s 8m {dtype}", answer["tflop"] * 1000 / answer["ours_update"]
+    yield dict(row=name % "update", figure=rate, unit="GFLOP/s", share=rate / peak)
+    yield dict(row=name % "iteration", figure=1 / answer["ours"], unit="iterations/s",
+               ratio=None if alone else answer["theirs"] / answer["ours"], peer=answer["peer"])
 
 
 def rows(quick):
@@ -47,9 +48,10 @@ def rows(quick):
         yield rollout("8m", "bfloat16", 64, 128)
     if not quick:
         yield rollout("135m", "bfloat16" if peak["bfloat16"] else "float32", 32, 48)
-    yield from ppo("float32", peak["float32"], alone=quick)
-    if peak["bfloat16"]:
-        yield from ppo("bfloat16", peak["bfloat16"], alone=True)
+    for algorithm in "ppo", "grpo":
+        yield from iteration(algorithm, "float32", peak["float32"], alone=quick)
+        if peak["bfloat16"]:
+            yield from iteration(algorithm, "bfloat16", peak["bfloat16"], alone=True)
 
 
 def best_so_far():

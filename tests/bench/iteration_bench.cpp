@@ -1,7 +1,7 @@
-// One side of ppo_vs_trl.py: rftd's own rollout and update on the workload file given, one iteration for each
-// line on stdin, one line of JSON with its seconds on stdout.
+// One side of iteration_vs_trl.py: rftd's own rollout and update on the workload file given, one iteration
+// for each line on stdin, one line of JSON with its seconds on stdout.
 //
-//   ppo_bench WORKLOAD.json [float32|bfloat16]
+//   iteration_bench WORKLOAD.json [float32|bfloat16]
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -38,6 +38,8 @@ ModelConfig model_config(const Json& shape) {
 
 PpoOptions ppo_options(const Json& workload) {
   PpoOptions options;
+  options.advantage_estimator =
+      advantage_estimator_from_string(workload.at("advantage_estimator").get<std::string>());
   options.num_ppo_epochs = workload.at("num_ppo_epochs");
   options.minibatches = workload.at("minibatches");
   options.kl_coef = workload.at("kl_coef");
@@ -47,9 +49,10 @@ PpoOptions ppo_options(const Json& workload) {
 }
 
 // Scored by a rule that any trainer could follow: the share of even tokens.
-Episode episode_of(const Prompt& prompt, Completion&& completion) {
+Episode episode_of(const Prompt& prompt, int64_t sample, Completion&& completion) {
   Episode episode;
   episode.prompt_index = static_cast<int64_t>(prompt.stream);
+  episode.sample = sample;
   episode.prompt_ids = prompt.ids;
   for (const int64_t id : completion.ids) episode.score += id % 2 == 0 ? 1 : 0;
   episode.score /= static_cast<double>(completion.ids.size());
@@ -63,7 +66,7 @@ Episode episode_of(const Prompt& prompt, Completion&& completion) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fputs("usage: ppo_bench WORKLOAD.json [float32|bfloat16]\n", stderr);
+    std::fputs("usage: iteration_bench WORKLOAD.json [float32|bfloat16]\n", stderr);
     return 2;
   }
   reuse_freed_memory();
@@ -76,7 +79,9 @@ int main(int argc, char** argv) {
   trainer.freeze_reference();
   std::vector<Prompt> prompts;
   for (const Json& ids : workload.at("prompts")) {
-    prompts.push_back({.ids = ids.get<std::vector<int64_t>>(), .stream = prompts.size()});
+    prompts.push_back({.ids = ids.get<std::vector<int64_t>>(),
+                       .num_samples = workload.at("samples_per_prompt"),
+                       .stream = prompts.size()});
   }
   SamplingOptions sampling{.max_new_tokens = workload.at("max_new_tokens"), .ignore_eos = true};
   NoProgress progress;
@@ -87,7 +92,9 @@ int main(int argc, char** argv) {
     auto completions = generate(*policy, prompts, sampling, nullptr, progress);
     std::vector<Episode> episodes;
     for (size_t i = 0; i < prompts.size(); ++i) {
-      episodes.push_back(episode_of(prompts[i], std::move(completions[i][0])));
+      for (size_t sample = 0; sample < completions[i].size(); ++sample)
+        episodes.push_back(
+            episode_of(prompts[i], static_cast<int64_t>(sample), std::move(completions[i][sample])));
     }
     const double rollout_s = seconds_since(start);
     const UpdateReport report = trainer.update(episodes, static_cast<int64_t>(sampling.iteration), progress);

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""One PPO iteration (rollout, scores, update) of rftd's engine and of TRL 1.12's PPOTrainer, side by side: the
-same random Llama of 8 million weights, the same 128 prompts of about 23 tokens, 64 new tokens each with the end of
-sequence ignored, 4 PPO epochs of 4 minibatches, reference and value estimates, float32, the same number of threads.
+"""One iteration (rollout, scores, update) of rftd's engine and of TRL's trainer, side by side: the same random Llama
+of 8 million weights, the same prompts of about 23 tokens, 128 completions of 64 tokens with the end of sequence ignored,
+the reference's log-probs, float32, the same number of threads.
+
+    tests/bench/iteration_vs_trl.py ppo     128 prompts, value estimates, 4 epochs of 4 minibatches; TRL 1.12's
+                                            PPOTrainer, the last there was
+    tests/bench/iteration_vs_trl.py grpo    32 prompts of 4 samples, one update; TRL 1.16's GRPOTrainer
 
 Both sides stay up and take turns, an iteration each, so that a busy machine slows both; the first round warms up
 and is not counted. The ratio of the best iterations is the figure; the median of the rounds' ratios stands beside
-it.
-
-    tests/bench/ppo_vs_trl.py [--rounds 3] [--episodes 128] [--threads 2] [--dtype float32] [--alone]
-
-Needs the build (target `ppo_bench`); makes the peer's Python environment at the first run (make_env)."""
+it. Needs the build (target `iteration_bench`); makes the peer's Python environment at the first run (make_env)."""
 
 import argparse
 import json
@@ -24,15 +24,26 @@ SHAPE_8M = dict(vocab_size=4096, hidden_size=256, intermediate_size=688, num_hid
                 num_key_value_heads=4, max_position_embeddings=512)
 
 
-def make_workload(scratch, episodes):
+ALGORITHMS = {
+    "ppo": dict(advantage_estimator="gae", samples_per_prompt=1, num_ppo_epochs=4, minibatches=4, release="1.12",
+                peer="PPOTrainer", note="TRL's value model is a second model of the same shape, trained beside the policy; "
+                "rftd's is a head on the policy's trunk.\nTRL's reward model here is a toy of one layer, rftd's scorer a "
+                "count of even tokens: neither is what is measured."),
+    "grpo": dict(advantage_estimator="grpo", samples_per_prompt=4, num_ppo_epochs=1, minibatches=1, release="1.16",
+                 peer="GRPOTrainer", note="Both score by the share of even tokens."),
+}
+
+
+def make_workload(scratch, algorithm, episodes):
     noise = 1
     def draw(below):
         nonlocal noise
         noise = (noise * 6364136223846793005 + 1442695040888963407) % 2**64
         return (noise >> 33) % below
-    prompts = [[3 + draw(SHAPE_8M["vocab_size"] - 3) for _ in range(16 + draw(15))] for _ in range(episodes)]
-    return dict(shape=SHAPE_8M, prompts=prompts, max_new_tokens=64, num_ppo_epochs=4, minibatches=4, kl_coef=0.05,
-                learning_rate=3e-6, scratch=scratch)
+    prompts = [[3 + draw(SHAPE_8M["vocab_size"] - 3) for _ in range(16 + draw(15))]
+               for _ in range(episodes // ALGORITHMS[algorithm]["samples_per_prompt"])]
+    return dict(shape=SHAPE_8M, prompts=prompts, max_new_tokens=64, kl_coef=0.05, learning_rate=3e-6, scratch=scratch,
+                **ALGORITHMS[algorithm])
 
 
 def training_tflop(workload):
@@ -41,8 +52,9 @@ def training_tflop(workload):
     shape, new = workload["shape"], workload["max_new_tokens"]
     hidden, kv_share = shape["hidden_size"], shape["num_key_value_heads"] / shape["num_attention_heads"]
     layer = hidden * hidden * (2 + 2 * kv_share) + 3 * hidden * shape["intermediate_size"]
-    tokens = sum(len(prompt) + new for prompt in workload["prompts"])
-    forward = 2 * (layer * shape["num_hidden_layers"] * tokens + hidden * shape["vocab_size"] * new * len(workload["prompts"]))
+    samples, prompts = workload["samples_per_prompt"], workload["prompts"]
+    tokens = samples * sum(len(prompt) + new for prompt in prompts)
+    forward = 2 * (layer * shape["num_hidden_layers"] * tokens + hidden * shape["vocab_size"] * new * samples * len(prompts))
     return forward * (2 + 3 * workload["num_ppo_epochs"]) / 1e12
 
 
@@ -73,6 +85,7 @@ class Side:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("algorithm", choices=ALGORITHMS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--episodes", type=int, default=128, help="a multiple of 4; fewer for a quick look")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -83,15 +96,16 @@ def main():
     args = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as scratch:
-        workload = make_workload(scratch, args.episodes)
+        workload = make_workload(scratch, args.algorithm, args.episodes)
         file = pathlib.Path(scratch, "workload.json")
         file.write_text(json.dumps(workload))
-        tokens = len(workload["prompts"]) * workload["max_new_tokens"]
-        ours = Side([args.build / "bin" / "ppo_bench", file, args.dtype], args.threads)
+        tokens = args.episodes * workload["max_new_tokens"]
+        release = workload["release"]
+        ours = Side([args.build / "bin" / "iteration_bench", file, args.dtype], args.threads)
         peer = None
         if not args.alone:
-            python = subprocess.run([HERE / "make_env"], check=True, capture_output=True, text=True).stdout.strip()
-            peer = Side([python, HERE / "ppo_trl.py", file], args.threads)
+            python = subprocess.run([HERE / "make_env", release], check=True, capture_output=True, text=True).stdout.strip()
+            peer = Side([python, HERE / f"trl_{args.algorithm}.py", file], args.threads)
 
         print("round   rftd s  (rollout  update)    TRL s   ratio")
         rounds, updates = [], []
@@ -108,17 +122,16 @@ def main():
         best = min(mine for mine, _ in rounds)
         if args.json:
             args.json.write_text(json.dumps({"ours": best, "ours_update": min(updates), "theirs": min(t for _, t in rounds),
-                                             "tflop": training_tflop(workload)}))
+                                             "tflop": training_tflop(workload),
+                                             "peer": f"TRL {release} {workload['peer']}, float32"}))
         print(f"\nrftd ({args.dtype}): best {best:.2f} s, {tokens / best:.0f} completion tokens/s")
         if peer:
             peer.end()
             peers_best = min(theirs for _, theirs in rounds)
-            print(f"TRL 1.12 (float32): best {peers_best:.2f} s, {tokens / peers_best:.0f} completion tokens/s")
+            print(f"TRL {release} {workload['peer']} (float32): best {peers_best:.2f} s, {tokens / peers_best:.0f} completion tokens/s")
             print(f"ratio of the best: {peers_best / best:.2f}; median of the rounds: "
                   f"{statistics.median(theirs / mine for mine, theirs in rounds):.2f}")
-            print("TRL's value model is a second model of the same shape, trained beside the policy; rftd's is a head on "
-                  "the policy's trunk.\nTRL's reward model here is a toy of one layer, rftd's scorer a count of even "
-                  "tokens: neither is what is measured.")
+            print(workload["note"])
 
 
 if __name__ == "__main__":
