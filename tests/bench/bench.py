@@ -19,11 +19,11 @@ def run(*command):
     return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def rollout(shape, dtype, batch, new_tokens):
+def rollout(shape, dtype, batch, new_tokens, peer="transformers"):
     answer = json.loads(run(sys.executable, HERE / "rollout.py", "--shape", shape, "--dtype", dtype, "--batch", batch,
-                            "--new-tokens", new_tokens, "--json"))
+                            "--new-tokens", new_tokens, "--peer", peer, "--json"))
     return dict(row=f"rollout {shape} {dtype} batch {batch}", figure=answer["ours"], unit="tokens/s",
-                ratio=answer["ours"] / answer["theirs"], peer="transformers generate")
+                ratio=answer["ours"] / answer["theirs"], peer=f"{peer}, {dtype}")
 
 
 def iteration(algorithm, dtype, peak, alone):
@@ -47,7 +47,10 @@ def rows(quick):
     if peak["bfloat16"]:
         yield rollout("8m", "bfloat16", 64, 128)
     if not quick:
-        yield rollout("135m", "bfloat16" if peak["bfloat16"] else "float32", 32, 48)
+        fastest = "bfloat16" if peak["bfloat16"] else "float32"
+        yield rollout("8m", "float32", 64, 128, "llama.cpp")
+        yield rollout("135m", fastest, 32, 48)
+        yield rollout("135m", fastest, 32, 48, "llama.cpp")
     for algorithm in "ppo", "grpo":
         yield from iteration(algorithm, "float32", peak["float32"], alone=quick)
         if peak["bfloat16"]:
