@@ -25,13 +25,14 @@ std::optional<int64_t> number_of_job(Client& client, const std::string& job) {
   }
 }
 
-// The number in a status event of the job of that name; 0 in any other.
+// The number in the first event of a job that the folder of that name has become; 0 in any other.
 int64_t number_in(zmq::socket_t& socket, const std::string& job) {
   zmq::message_t topic, body;
   if (!socket.recv(topic, zmq::recv_flags::dontwait) || !topic.more()) return 0;
   if (!socket.recv(body, zmq::recv_flags::dontwait)) return 0;
   const protocol::Event event = protocol::decode_event(body.to_string_view());
-  return text_of(event.data, "name") == job ? whole_of(event.data, "id") : 0;
+  const bool is_new = text_of(event.data, "state") == "checking" && text_of(event.data, "name") == job;
+  return is_new ? whole_of(event.data, "id") : 0;
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ int64_t arriving_job(Client& client, const std::string& job) {
       case Connection::Event::disconnected:
         break;
       case Connection::Event::timeout:
-        return job_id(client, job);  // says what is wrong
+        return whole_of(find_job(client, job), "id");  // says what is wrong
     }
   }
 }

@@ -8,7 +8,8 @@
 
 namespace rft::cli {
 
-// The number of the job that a person named. A folder that is still settling is waited for until it has one;
+// The number of the job that a person named. A folder that is still settling is waited for until it has one,
+// whatever older jobs have its name;
 // a name that nobody knows, a few seconds, since its folder may have been dropped a moment ago. Throws what
 // Client::ask throws, not_found after that time.
 int64_t arriving_job(Client& client, const std::string& job);

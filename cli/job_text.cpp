@@ -17,11 +17,11 @@ constexpr std::array<std::pair<const char*, const char*>, 4> kStages = {
 
 }  // namespace
 
-int64_t job_id(Client& client, const std::string& job) {
-  const Json found = client.ask("show", {{"job", job}}).at("job");
-  if (const int64_t id = whole_of(found, "id"); id > 0) return id;
+Json find_job(Client& client, const std::string& name) {
+  Json found = client.ask("show", {{"job", name}}).at("job");
+  if (whole_of(found, "id") > 0) return found;
   throw Error(ErrorCode::conflict,
-              job + " is still settling and has no number yet; try again in a moment, or add a file READY");
+              name + " is still settling and has no number yet; try again in a moment, or add a file READY");
 }
 
 std::string text_of(const Json& object, const char* name) {

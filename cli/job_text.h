@@ -10,10 +10,10 @@
 
 namespace rft::cli {
 
-// The number of the job that a person named; throws the daemon's Error, or Error(conflict) for a folder that
-// is still settling and has no number yet.
+// The job that a person named; throws the daemon's Error, or Error(conflict) for a folder that is still
+// settling and has no number yet.
 class Client;
-int64_t job_id(Client& client, const std::string& job);
+Json find_job(Client& client, const std::string& name);
 
 // A member of a job, or of any object: absent, null and other types give the default.
 std::string text_of(const Json& object, const char* name);

@@ -44,9 +44,10 @@ void add_paging_options(CLI::App& app, PagingOptions& options) {
 
 int print_pages(Session& session, const std::string& verb, Json args, const PagingOptions& options,
                 const std::function<void(const Json&)>& print) {
-  args["job"] = options.job;
+  const int64_t job = whole_of(find_job(session.client, options.job), "id");
+  args["job"] = job;  // the name may mean a newer one by the next page
   std::optional<JobFeed> feed;
-  if (options.follow) feed.emplace(session.client, job_id(session.client, options.job));
+  if (options.follow) feed.emplace(session.client, job);
   if (options.last > 0) args["tail"] = options.last;
 
   bool finished = !options.follow;

@@ -64,7 +64,7 @@ Run define_export(CLI::App& app) {
       ->required();
   app.add_flag("--merge", *merge, "Of a job with LoRA the whole model, the adapter merged into it");
   return [=](Session& session) {
-    const Json job = session.client.ask("show", {{"job", *job_name}}).at("job");
+    const Json job = find_job(session.client, *job_name);
     fs::path target = fs::absolute(*folder).lexically_normal();
     if (!target.has_filename()) target = target.parent_path();  // a slash at its end
     const fs::path result = result_of(job, *merge);

@@ -21,7 +21,7 @@ struct CreateOptions {
 
 // The best model of a finished job, to go on from.
 std::string model_of_job(Client& client, const std::string& job) {
-  const Json found = client.ask("show", {{"job", job}}).at("job");
+  const Json found = find_job(client, job);
   const fs::path model = fs::path(text_of(found, "folder")) / "model";
   if (fs::is_directory(model)) return model;
   throw Error(ErrorCode::conflict,

@@ -163,17 +163,28 @@ void Intake::schedule() {
 
 std::vector<SettlingFolder> Intake::settling() const {
   std::vector<SettlingFolder> folders;
-  const double settle_s = std::chrono::duration<double>(settle_).count();
-  for (const auto& [path, known] : known_) {
-    if (known.taken) continue;
-    const double age_s = std::chrono::duration<double>(Clock::now() - known.since).count();
-    folders.push_back(
-        {path,
-         fmt::format("last seen changing {:.1f} s ago; it is taken when nothing changed for {} s, or at once "
-                     "when it holds a file READY",
-                     age_s, settle_s)});
-  }
+  for (const auto& [path, known] : known_)
+    if (!known.taken) folders.push_back(told(path, known));
   return folders;
+}
+
+std::optional<SettlingFolder> Intake::settling(const std::string& name) const {
+  const bool is_folder_name = name.front() != '.' && name.find('/') == std::string::npos;
+  const fs::path path = incoming_ / name;
+  if (!is_folder_name || held_.contains(path)) return std::nullopt;
+  if (const auto found = known_.find(path); found != known_.end())
+    return found->second.taken ? std::nullopt : std::optional(told(path, found->second));
+  std::error_code unreadable;
+  if (!fs::exists(fs::symlink_status(path, unreadable))) return std::nullopt;
+  return SettlingFolder{path, "it has just arrived, and is looked at in a moment"};
+}
+
+SettlingFolder Intake::told(const fs::path& path, const Known& known) const {
+  const double age_s = std::chrono::duration<double>(Clock::now() - known.since).count();
+  return {path,
+          fmt::format("last seen changing {:.1f} s ago; it is taken when nothing changed for {} s, or at "
+                      "once when it holds a file READY",
+                      age_s, std::chrono::duration<double>(settle_).count())};
 }
 
 }  // namespace rft::jobs

@@ -53,6 +53,8 @@ class Intake {
   // The folder that was at this path is dealt with; the next one there is a new one.
   void release(const std::filesystem::path& path);
   std::vector<SettlingFolder> settling() const;
+  // The one of that name, also where it has just arrived and no scan has seen it yet.
+  std::optional<SettlingFolder> settling(const std::string& name) const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -75,6 +77,7 @@ class Intake {
   static std::vector<Seen> look(const std::filesystem::path& incoming, const Due& due);
   void take_in(const std::vector<Seen>& seen);
   bool is_complete(const Seen& seen);
+  SettlingFolder told(const std::filesystem::path& path, const Known& known) const;
   void schedule();
 
   boost::asio::io_context& io_;

@@ -40,6 +40,14 @@ bool is_kept(const Job& job) {
   return checking == nullptr || checking->copied;
 }
 
+JobView view_of(const SettlingFolder& folder) {
+  JobView view;
+  view.name = folder.path.filename().string();
+  view.reason = folder.reason;
+  view.folder = folder.path;
+  return view;
+}
+
 bool is_at_rest(const Job& job) { return state_of(job.status) != State::running; }
 
 }  // namespace
@@ -63,10 +71,12 @@ class Jobs::Implementation {
 
   // The id that `name` means.
   int64_t find(const std::string& name) const;
+  // The same, unless `name` leaves open which of several unfinished jobs is to change.
+  int64_t find_to_change(const std::string& name) const;
   std::optional<int64_t> find_by_number(const std::string& name) const;
   // The folders that are no jobs yet.
   std::vector<JobView> settling() const;
-  // The one that `name` means, unless there is a job of that name.
+  // The one that `name` means.
   std::optional<JobView> find_settling(const std::string& name) const;
   Job row(int64_t id) const;
   JobView decorated(JobView view) const;
@@ -75,7 +85,7 @@ class Jobs::Implementation {
   void mutate(const std::string& job, const std::string& mutation_id, Ledger::Condition effect,
               const Done& done, const std::function<void(const Job&)>& change) {
     const auto known = mutation_id.empty() ? std::nullopt : ledger.store().job_of_mutation(mutation_id);
-    const int64_t id = known ? *known : find(job);
+    const int64_t id = known ? *known : find_to_change(job);
     if (!known) change(row(id));
     ledger.when(id, std::move(effect), done);
   }
@@ -100,33 +110,34 @@ std::optional<int64_t> Jobs::Implementation::find_by_number(const std::string& n
 
 int64_t Jobs::Implementation::find(const std::string& name) const {
   if (const auto id = find_by_number(name)) return *id;
-  const auto ids = ledger.store().ids_named(name);
-  if (ids.size() == 1) return ids.front();
-  if (ids.size() > 1)
-    throw Error(ErrorCode::conflict,
-                fmt::format("several jobs are called {}: {}; give the number", name, fmt::join(ids, ", ")),
-                "job");
   if (const auto folder = find_settling(name))
     throw Error(ErrorCode::conflict, fmt::format("{} is no job yet: {}", name, folder->reason), "job");
+  if (const auto id = ledger.store().newest_named(name)) return *id;
   throw Error(ErrorCode::not_found, fmt::format("there is no job {}; see rftctl ls", name), "job");
+}
+
+int64_t Jobs::Implementation::find_to_change(const std::string& name) const {
+  std::vector<int64_t> unfinished;
+  for (const auto& [id, live] : ledger.live())
+    if (live->job.name == name) unfinished.push_back(id);
+  if (unfinished.size() > 1 && !find_by_number(name))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("several unfinished jobs are called {}: {}; give the number", name,
+                            fmt::join(unfinished, ", ")),
+                "job");
+  return find(name);
 }
 
 std::vector<JobView> Jobs::Implementation::settling() const {
   std::vector<JobView> views;
-  for (const auto& folder : lifecycle.settling()) {
-    JobView view;
-    view.name = folder.path.filename().string();
-    view.reason = folder.reason;
-    view.folder = folder.path;
-    views.push_back(view);
-  }
+  for (const auto& folder : lifecycle.settling()) views.push_back(view_of(folder));
   return views;
 }
 
 std::optional<JobView> Jobs::Implementation::find_settling(const std::string& name) const {
-  for (const auto& view : settling())
-    if (view.name == name && !find_by_number(name) && ledger.store().ids_named(name).empty()) return view;
-  return std::nullopt;
+  if (find_by_number(name)) return std::nullopt;
+  const auto folder = lifecycle.settling(name);
+  return folder ? std::optional(view_of(*folder)) : std::nullopt;
 }
 
 Job Jobs::Implementation::row(int64_t id) const {

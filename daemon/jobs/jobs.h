@@ -5,7 +5,9 @@
 // blocks: copying, hashing, data and plugins are looked at on a small thread pool. What is answered at once
 // is a return value; what takes effect later calls `Done`, exactly once, after the effect.
 //
-// A job is named by its id ("17") or by its name where only one job has it.
+// A job is named by its id ("17") or by its name. A name means the folder of that name which is still
+// settling and, where there is none, the newest job of that name; a mutation wants the id where several
+// unfinished jobs have the name.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -98,8 +100,8 @@ class Jobs {
   // `timeout_ms`. Jobs that run continue at the next start.
   void stop(int timeout_ms, std::function<void()> done);
 
-  // Each throws Error(not_found), or Error(conflict) for a name that several jobs have. The first two also
-  // know a folder that is still settling.
+  // Each throws Error(not_found). The first two also answer for a folder that is still settling; for the
+  // others it is an Error(conflict).
   JobView get(const std::string& job) const;
   Why why(const std::string& job) const;
   // HOME/jobs/17-fraud, of a job whose folder is there.

@@ -462,7 +462,7 @@ void Lifecycle::attempt_stopped(int64_t id, Request request) {
     case Request::none:
       break;
   }
-  ledger_.record(id, Queued{"the daemon was stopped; it goes on from its last resume point"});
+  ledger_.record(id, Queued{"the daemon ended; the job goes on from its last resume point"});
   enqueue(id);
 }
 

@@ -61,6 +61,7 @@ class Lifecycle {
   void queue_again(int64_t id, const std::string& mutation_id, bool with_all_attempts);
 
   std::vector<SettlingFolder> settling() const { return intake_.settling(); }
+  std::optional<SettlingFolder> settling(const std::string& name) const { return intake_.settling(name); }
   const Queue& queue() const { return queue_; }
   bool waits_for_survivors() const { return num_fences_ > 0; }
 

@@ -265,13 +265,12 @@ std::optional<Job> Store::find(int64_t id) const {
   });
 }
 
-std::vector<int64_t> Store::ids_named(const std::string& name) const {
-  return guarded("cannot read the jobs", [&] {
-    SQLite::Statement query(database_, "SELECT id FROM jobs WHERE name = ? ORDER BY id DESC LIMIT 10");
+std::optional<int64_t> Store::newest_named(const std::string& name) const {
+  return guarded("cannot read the jobs", [&]() -> std::optional<int64_t> {
+    SQLite::Statement query(database_, "SELECT id FROM jobs WHERE name = ? ORDER BY id DESC LIMIT 1");
     query.bind(1, name);
-    std::vector<int64_t> ids;
-    while (query.executeStep()) ids.push_back(query.getColumn(0).getInt64());
-    return ids;
+    if (!query.executeStep()) return std::nullopt;
+    return query.getColumn(0).getInt64();
   });
 }
 

@@ -45,7 +45,7 @@ class Store {
   void update(const Job& job, const std::string& mutation_id = "");
 
   std::optional<Job> find(int64_t id) const;
-  std::vector<int64_t> ids_named(const std::string& name) const;
+  std::optional<int64_t> newest_named(const std::string& name) const;
   std::vector<Job> unfinished() const;  // in the order of their ids
   // Newest first; empty states and name: all; limit 0: all.
   std::vector<Job> list(const std::vector<State>& states, const std::string& name, int64_t limit) const;

@@ -225,23 +225,43 @@ TEST_F(Home, DoesAMutationOnceAlsoAcrossARestart) {
   EXPECT_EQ(jobs_->list({}).size(), 1U);
 }
 
-TEST_F(Home, IsFoundByNumberAndByUniqueName) {
+TEST_F(Home, NamesTheNewestJobUnlessAFolderOfThatNameSettles) {
   const std::string first = drop_job("twin");
   EXPECT_EQ(std::to_string(jobs_->get("twin").id), first);
   ASSERT_TRUE(run_until_state(first, State::succeeded));
-  drop(make_folder("twin"));
-  ASSERT_TRUE(run_until([&] { return jobs_->list({.name = "twin"}).size() == 2; }));
-  const auto code_of = [&](const std::string& job) {
+
+  fs::create_directory(root_ / "incoming/twin");  // as cp -r begins, before any scan has seen it
+  EXPECT_EQ(jobs_->get("twin").state, State::settling);
+  EXPECT_EQ(std::to_string(jobs_->get(first).id), first);
+  EXPECT_THROW(jobs_->plan("twin"), Error) << "not that of the first";
+  fs::remove(root_ / "incoming/twin");
+
+  const std::string second = submit(make_folder("twin"));
+  EXPECT_NE(second, first);
+  EXPECT_EQ(std::to_string(jobs_->get("twin").id), second);
+  for (const char* unknown : {"nobody", "99999", "../jobs", "."}) {
     try {
-      jobs_->get(job);
+      ADD_FAILURE() << jobs_->get(unknown).name;
     } catch (const Error& error) {
-      return error.code();
+      EXPECT_EQ(error.code(), ErrorCode::not_found) << unknown;
     }
-    return ErrorCode::internal;
-  };
-  EXPECT_EQ(code_of("twin"), ErrorCode::conflict);
-  EXPECT_EQ(code_of("nobody"), ErrorCode::not_found);
-  EXPECT_EQ(code_of("99999"), ErrorCode::not_found);
+  }
+}
+
+TEST_F(Home, ChangesOneOfSeveralUnfinishedJobsByItsNumberOnly) {
+  const std::string first = submit(make_folder("twin", "run\n")), second = submit(make_folder("twin", "run\n"));
+  for (const std::string& id : {first, second})
+    ASSERT_TRUE(run_until([&] { return jobs_->get(id).state != State::checking; }));
+  try {
+    jobs_->pause("twin", "", [](const Jobs::Answer&) {});
+    ADD_FAILURE() << "paused one of them";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    EXPECT_THAT(error.what(), HasSubstr(first + ", " + second));
+  }
+  answer_to([&](Jobs::Done done) { jobs_->cancel(second, "", done); });
+  const auto retried = answer_to([&](Jobs::Done done) { jobs_->retry("twin", "", done); });
+  EXPECT_EQ(std::to_string(retried.job.id), second) << "the newest, since only one is unfinished";
 }
 
 TEST_F(Home, LetsOneJobRunOnTheMachineAndSaysWhyTheOthersWait) {
@@ -436,6 +456,7 @@ TEST_F(Home, FencesAWorkerThatOutlivesItsDaemon) {
   EXPECT_THAT(jobs_->get(id).reason, HasSubstr("attempt 1 outlived its daemon"));
   ASSERT_TRUE(run_until_state(id, State::succeeded));
   EXPECT_EQ(attempts_of(id), "start 1\norphaned 1\nend 1\nstart 2\nend 2\n");
+  EXPECT_THAT(jobs_->why(id).details, Contains(HasSubstr("the daemon ended")));
 }
 
 TEST_F(Home, KillsASurvivorThatDoesNotEnd) {

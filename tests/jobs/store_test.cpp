@@ -151,7 +151,8 @@ TEST_F(StoreFile, ListsNewestFirstByStateAndName) {
   EXPECT_THAT(ids({State::queued}, "", 0), ElementsAre(b));
   EXPECT_THAT(ids({}, "a", 0), ElementsAre(c, a));
   EXPECT_THAT(ids({}, "a' OR 1=1 --", 0), ElementsAre());
-  EXPECT_THAT(store_->ids_named("a"), ElementsAre(c, a));
+  EXPECT_EQ(store_->newest_named("a"), c);
+  EXPECT_FALSE(store_->newest_named("d"));
 }
 
 // A process that adds jobs and tells their ids is killed while it does: every id that it told is there.
