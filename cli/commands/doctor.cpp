@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/error.h"
 #include "cli/commands/commands.h"
 #include "cli/job_text.h"
 #include "cli/program.h"

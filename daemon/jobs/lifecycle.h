@@ -27,6 +27,7 @@
 #include "jobs/home.h"
 #include "jobs/intake.h"
 #include "jobs/ledger.h"
+#include "jobs/plugin_watch.h"
 #include "jobs/queue.h"
 #include "jobs/supervisor.h"
 #include "jobs/taking.h"
