@@ -136,6 +136,17 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+std::string first_line(std::string_view text) { return one_line(text.substr(0, text.find('\n'))); }
+
+std::string indented(std::string_view text) {
+  std::string lines = first_line(text);
+  for (size_t end; (end = text.find('\n')) != std::string_view::npos;) {
+    text.remove_prefix(end + 1);
+    lines += "\n    " + first_line(text);
+  }
+  return lines;
+}
+
 Table::Table(std::vector<std::string> headers, std::vector<size_t> right)
     : headers_(std::move(headers)), right_(std::move(right)) {}
 

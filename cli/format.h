@@ -31,6 +31,11 @@ size_t display_width(std::string_view text);
 std::string cut(std::string_view text, size_t width);
 // A user's text on one line: line breaks and control characters written as escapes.
 std::string one_line(std::string_view text);
+// The first of a user's lines, control characters written as escapes.
+std::string first_line(std::string_view text);
+// All of a user's lines, those after the first indented by four columns, control characters written as
+// escapes.
+std::string indented(std::string_view text);
 
 // A table with a header line. Numbers, that is the columns named in `right`, stand to the right. On a
 // terminal the last column is cut to the width.

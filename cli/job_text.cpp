@@ -15,6 +15,18 @@ namespace {
 constexpr std::array<std::pair<const char*, const char*>, 4> kStages = {
     {{"base", "base"}, {"warmup", "warm-up"}, {"epoch", "last epoch"}, {"final", "exported model"}}};
 
+// "job 17 fraud-triage: running"
+std::string state_line(const Style& style, const Json& job) {
+  const std::string state = text_of(job, "state");
+  const int64_t id = whole_of(job, "id");  // 0 of a folder that is still settling
+  std::string line = (id > 0 ? "job " + whole(id) + " " : "") + one_line(text_of(job, "name")) + ": " +
+                     paint(style, colour_of_state(state), state);
+  if (whole_of(job, "attempt") > 1) line += " (attempt " + whole(whole_of(job, "attempt")) + ")";
+  return line;
+}
+
+std::string after_comma(const std::string& text) { return text.empty() ? "" : ", " + text; }
+
 }  // namespace
 
 Json find_job(Client& client, const std::string& name) {
@@ -51,13 +63,11 @@ Json part_of(const Json& object, const char* name) {
 }
 
 std::string headline(const Style& style, const Json& job) {
-  const std::string state = text_of(job, "state"), reason = text_of(job, "reason");
-  const int64_t id = whole_of(job, "id");  // 0 of a folder that is still settling
-  std::string line = (id > 0 ? "job " + whole(id) + " " : "") + one_line(text_of(job, "name")) + ": " +
-                     paint(style, colour_of_state(state), state);
-  if (whole_of(job, "attempt") > 1) line += " (attempt " + whole(whole_of(job, "attempt")) + ")";
-  if (!reason.empty()) line += ", " + one_line(reason);
-  return line;
+  return state_line(style, job) + after_comma(first_line(text_of(job, "reason")));
+}
+
+std::string whole_headline(const Style& style, const Json& job) {
+  return state_line(style, job) + after_comma(indented(text_of(job, "reason")));
 }
 
 std::string progress_cell(const Json& job) {
@@ -107,11 +117,12 @@ std::vector<std::string> validation_lines(const Json& job) {
 }
 
 std::string outcome_line(const Style& style, const Json& job) {
-  std::string line = headline(style, job);
+  std::string line = state_line(style, job);
   const int64_t started = seconds_of(text_of(job, "started_at")),
                 ended = seconds_of(text_of(job, "finished_at"));
   if (started > 0 && ended >= started)
     line += ", after " + duration_text(static_cast<double>(ended - started));
+  line += after_comma(indented(text_of(job, "reason")));
   if (text_of(job, "state") == "succeeded")
     line += "; take the model with: rftctl export " + whole(whole_of(job, "id")) + " DIR";
   return line;

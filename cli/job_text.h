@@ -22,9 +22,11 @@ int64_t whole_of(const Json& object, const char* name);  // 0
 bool flag_of(const Json& object, const char* name);      // false
 Json part_of(const Json& object, const char* name);      // an empty object
 
-std::string headline(const Style& style, const Json& job);  // "job 17 fraud-triage: running"
-std::string progress_cell(const Json& job);                 // "iteration 12/40, rollout 75 %"
-std::string validation_cell(const Json& job);               // "0.290 → 0.872"
+std::string headline(const Style& style, const Json& job);  // "job 17 fraud-triage: failed, the scorer …"
+// The same with every line of the reason.
+std::string whole_headline(const Style& style, const Json& job);
+std::string progress_cell(const Json& job);    // "iteration 12/40, rollout 75 %"
+std::string validation_cell(const Json& job);  // "0.290 → 0.872"
 // "validation score_mean: base 0.290, warm-up 0.310, best 0.872 (iteration 30)"; empty before the first.
 std::vector<std::string> validation_lines(const Json& job);
 // "the daemon says: …" of a finished job: what it came to.

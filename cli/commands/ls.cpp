@@ -20,7 +20,7 @@ std::string job_table(const Json& jobs, const Style& style) {
     const std::string state = text_of(job, "state");
     const int64_t id = whole_of(job, "id");
     std::string what = progress_cell(job);
-    if (what.empty()) what = one_line(text_of(job, "reason"));
+    if (what.empty()) what = first_line(text_of(job, "reason"));
     table.add({id > 0 ? whole(id) : "-", cut(one_line(text_of(job, "name")), 32),
                paint(style, colour_of_state(state), state), age_text(text_of(job, "created_at")),
                validation_cell(job), what});

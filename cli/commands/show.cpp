@@ -8,7 +8,7 @@ namespace rft::cli {
 namespace {
 
 std::string details_of(const Json& job, const Style& style) {
-  std::string text = headline(style, job) + "\n";
+  std::string text = whole_headline(style, job) + "\n";
   const auto add = [&](const std::string& name, const std::string& value) {
     if (value.empty()) return;
     std::string label = "  " + name;

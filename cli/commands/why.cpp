@@ -9,8 +9,8 @@ Run define_why(CLI::App& app) {
   return [job](Session& session) {
     const Json why = session.client.ask("why", {{"job", *job}});
     session.out.value(why);
-    session.out.line(headline(session.out.style(), why));
-    for (const Json& detail : why.at("details")) session.out.line("  " + detail.get<std::string>());
+    session.out.line(whole_headline(session.out.style(), why));
+    for (const Json& detail : why.at("details")) session.out.line("  " + indented(detail.get<std::string>()));
     return kOk;
   };
 }

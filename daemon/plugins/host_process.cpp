@@ -39,9 +39,16 @@ std::string gibibytes_text(uint64_t bytes) {
   return text;
 }
 
-std::string make_title(const HostOptions& options, const std::string& role) {
-  const std::string name = options.name.empty() ? options.plugin_path.filename().string() : options.name;
-  return (role == "scorer" ? "scorer " : "adapter ") + name + " (" + options.plugin_path.string() + ")";
+// The user's file: a job names it, or a registered plugin without its extension, which the pinned copy keeps.
+std::string users_file(const HostOptions& options) {
+  if (options.name.empty()) return options.plugin_path.filename().string();
+  const std::string extension = options.plugin_path.extension().string();
+  return options.name.ends_with(extension) ? options.name : options.name + extension;
+}
+
+std::string make_title(const std::string& role, const std::string& name, const std::string& file) {
+  return (role == "scorer" ? "scorer " : "adapter ") +
+         (name.empty() || name == file ? file : name + " (" + file + ")");
 }
 
 std::pair<UniqueFd, UniqueFd> make_socketpair() {
@@ -69,7 +76,9 @@ Subprocess start(const HostOptions& options, const Launch& launch, int socket, P
 }  // namespace
 
 HostProcess::HostProcess(const HostOptions& options, const std::string& role)
-    : title_(make_title(options, role)),
+    : plugin_path_(options.plugin_path.string()),
+      file_(users_file(options)),
+      title_(make_title(role, options.name, file_)),
       memory_limit_bytes_(options.memory_limit_bytes),
       printed_(options.stderr_file),
       process_([&] {
@@ -112,7 +121,10 @@ ExitStatus HostProcess::kill() {
   return status;
 }
 
-std::string HostProcess::explained(const std::string& words) const {
+std::string HostProcess::explained(std::string words) const {
+  for (size_t found = 0; (found = words.find(plugin_path_, found)) != std::string::npos;
+       found += file_.size())
+    words.replace(found, plugin_path_.size(), file_);
   const bool lacks_memory =
       words.find("bad_alloc") != std::string::npos || words.find("MemoryError") != std::string::npos;
   if (!lacks_memory || memory_limit_bytes_ == 0) return words;
@@ -234,7 +246,7 @@ std::string HostProcess::last_words() {
   printed_.drain();
   std::string words = printed_.tail();
   words.erase(words.find_last_not_of("\n ") + 1);
-  return words.empty() ? "" : "; its last words:\n" + words;
+  return words.empty() ? "" : "; its last words:\n" + explained(words);
 }
 
 }  // namespace rft::plugins

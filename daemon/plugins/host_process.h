@@ -35,9 +35,10 @@ class HostProcess {
 
   // Kills the process, if it still runs, and everything that it started.
   ExitStatus kill();
-  // What the plugin said, and the limit of its memory where it tells of a lack of it.
-  std::string explained(const std::string& words) const;
-  // "scorer fraud (/…/plugin.so)": how messages name the plugin.
+  // What the plugin said, for people: its file as they know it, not its pinned copy, and the limit of its
+  // memory where the words tell of a lack of it.
+  std::string explained(std::string words) const;
+  // "scorer fraud (fraud.so)": how messages name the plugin.
   const std::string& title() const { return title_; }
 
  private:
@@ -52,6 +53,8 @@ class HostProcess {
   [[noreturn]] void fail_crashed(const std::string& doing);
   std::string last_words();
 
+  std::string plugin_path_;
+  std::string file_;  // as the user knows it
   std::string title_;
   uint64_t memory_limit_bytes_;
   PrintedOutput printed_;

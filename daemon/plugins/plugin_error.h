@@ -1,5 +1,6 @@
 // How a plugin can fail its job. Each way is a kind of its own, so that a job's reason, the quarantine and
-// the tests name the same thing; the text names the plugin, its digest or path, and what it was doing.
+// the tests name the same thing; the text names the plugin, its file as the user knows it, and what it was
+// doing.
 #pragma once
 
 #include <string>

@@ -36,6 +36,12 @@ TEST(Format, ControlCharactersOfAUsersTextDoNotReachTheTerminal) {
   EXPECT_EQ(one_line("a\nb\t\x1b[31mred\x7f"), "a\\nb\\t\\x1b[31mred\\x7f");
 }
 
+TEST(Format, AUsersLinesAreKeptApartAndIndented) {
+  EXPECT_EQ(first_line("one\ttwo\nthree"), "one\\ttwo");
+  EXPECT_EQ(indented("one\n  two\x1b\nthree"), "one\n      two\\x1b\n    three");
+  EXPECT_EQ(indented(""), "");
+}
+
 TEST(Table, AlignsItsColumns) {
   Table table({"ID", "NAME"}, {0});
   table.add({"7", "fraud"});

@@ -128,6 +128,7 @@ TEST_P(Hostile, ScorerFailsItsJobInItsOwnWordsAndNobodyElse) {
   EXPECT_EQ(failed["attempt"], 1) << "the job's own mistake is not tried again";
   for (const std::string& part : GetParam().error)
     EXPECT_THAT(failed["reason"].get<std::string>(), HasSubstr(part));
+  EXPECT_THAT(failed["reason"].get<std::string>(), ::testing::Not(HasSubstr(".store")));
   EXPECT_EQ(home_.wait(neighbour)["state"], "succeeded");
   EXPECT_FALSE(home_.rftd().wait(0)) << "the daemon has ended";
 }
@@ -138,7 +139,7 @@ const Deed kDeeds[] = {
      {"scorer.py", "signal 11"}},
     {"ThrowingPython",
      python("def score(episodes):\n    raise ValueError('no such label')\n"),
-     {"scorer.py", "no such label"}},
+     {"scorer scorer.py: ValueError: no such label (scorer.py:2)"}},
     {"UnparsablePython", python("def score(episodes:\n"), {"scorer.py", "SyntaxError"}},
     {"CrashingSharedObject", shared_object("segv"), {"hostile", "signal 11"}},
     {"AbortingSharedObject", shared_object("abort"), {"hostile", "signal 6"}},

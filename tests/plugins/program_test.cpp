@@ -191,6 +191,34 @@ TEST(PythonScorer, ErrorsSayTheExceptionAndItsLine) {
   expect_plugin_error(PluginFailure::not_loadable, {"no-such-python"}, [&] { score(options); });
 }
 
+TEST(PythonScorer, MessagesNameTheUsersFileAndNotItsPinnedCopy) {
+  const TemporaryFolder folder;
+  fs::create_directories(folder.path() / "store");
+  const auto message_of = [&](const std::string& name, const std::string& source) {
+    ScorerOptions options = options_for(folder.write("store/plugin.py", source), folder);
+    options.kind = "python";
+    options.name = name;
+    try {
+      require_scores(options, requests_of({"b", "three"}));
+    } catch (const PluginError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto expect = [&](const std::string& name, const std::string& source, const std::string& words) {
+    const std::string message = message_of(name, source);
+    EXPECT_NE(message.find(words), std::string::npos) << message;
+    EXPECT_EQ(message.find("plugin.py"), std::string::npos) << message;
+  };
+  expect("scorer.py", "def score(e):\n    1 / 0\n",
+         "scorer scorer.py: ZeroDivisionError: division by zero (scorer.py:2)");
+  expect("grader", "def grade(s, i):\n    1 / 0\n",
+         "scorer grader (grader.py): ZeroDivisionError: division by zero (grader.py:2)");
+  expect("scorer.py", "def score(:\n", "File \"scorer.py\", line 1");
+  expect("scorer.py", "import sys\nprint(__file__, file=sys.stderr)\nsys.exit(3)\ndef score(e): pass\n",
+         "its last words:\nscorer.py");
+}
+
 TEST(PythonScorer, AGradeThatRaisesFailsItsEpisodeAlone) {
   const TemporaryFolder folder;
   const auto results = score(python_options(folder, R"(

@@ -9,7 +9,6 @@ A file with neither function speaks the line protocol itself, and is run as it i
 import ast
 import io
 import json
-import linecache
 import math
 import os
 import sys
@@ -33,36 +32,30 @@ def defined_names(node, at_top=True):
             yield from defined_names(child, at_top=False)
 
 
-class Source:
-    """The user's file, which messages call `name`: its path is that of a copy which the user does not know."""
-
-    def __init__(self, path, name):
-        self.path, self.name = path, name
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        # Tracebacks find its lines here, and do not look for a file of that name.
-        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-        self.tree = ast.parse(text, name)
-
-    def run(self, module_name):
-        module = types.ModuleType(module_name)
-        module.__file__ = self.path
-        sys.modules[module_name] = module
-        # The pinned copy of a job's file lies elsewhere than its neighbours, which are in the working folder.
-        sys.path[:0] = [os.getcwd(), os.path.dirname(self.path)]
-        exec(compile(self.tree, self.name, "exec"), module.__dict__)
-        return module
+def parse(path):
+    with open(path, encoding="utf-8") as file:
+        return ast.parse(file.read(), path)
 
 
-def where(error, name):
+def run(tree, path, module_name):
+    module = types.ModuleType(module_name)
+    module.__file__ = path
+    sys.modules[module_name] = module
+    # The pinned copy of a job's file lies elsewhere than its neighbours, which are in the working folder.
+    sys.path[:0] = [os.getcwd(), os.path.dirname(path)]
+    exec(compile(tree, path, "exec"), module.__dict__)
+    return module
+
+
+def where(error, path):
     """The exception, with the line of the user's file that it came from."""
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
-    return f"{text} ({name}:{lines[-1]})" if lines else text
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    return f"{text} ({path}:{lines[-1]})" if lines else text
 
 
-def load(source):
-    module = source.run("scorer")
+def load(tree, path):
+    module = run(tree, path, "scorer")
     if not any(hasattr(module, function) for function in SCORING):
         raise ImportError(NEITHER)
     if hasattr(module, "configure"):
@@ -100,16 +93,16 @@ class ProgramInput(io.FileIO):
         return super().readall()
 
 
-def run_program(source, write):
+def run_program(tree, path, write):
     """Runs a file that speaks the line protocol itself. It is loaded once it turns to its standard input."""
     stdin = ProgramInput(lambda: write({"ready": True, "summary": False}))
     sys.stdin = io.TextIOWrapper(io.BufferedReader(stdin), encoding="utf-8")
-    sys.argv = [source.path]
+    sys.argv = [path]
     try:
-        source.run("__main__")
+        run(tree, path, "__main__")
     except Exception as error:
         traceback.print_exc()
-        write({"batch_error" if stdin.used else "error": where(error, source.name)})
+        write({"batch_error" if stdin.used else "error": where(error, path)})
         return
     if not stdin.used:
         write({"error": NEITHER + ", and ended without reading its standard input"})
@@ -161,7 +154,7 @@ def as_json(text):
         return None
 
 
-def grade_one(module, name, episode):
+def grade_one(module, path, episode):
     text = episode["completion"]
     message = {"role": "assistant", "content": text}
     sample = {
@@ -174,12 +167,12 @@ def grade_one(module, name, episode):
         return answer(module.grade(sample, episode["record"]))
     except Exception as error:  # fails this episode alone
         traceback.print_exc()
-        return {"error": where(error, name)}
+        return {"error": where(error, path)}
 
 
-def score_batch(module, name, episodes):
+def score_batch(module, path, episodes):
     if not hasattr(module, "score"):
-        return [grade_one(module, name, episode) for episode in episodes]
+        return [grade_one(module, path, episode) for episode in episodes]
     values = module.score(episodes)
     wanted = f"score() must return a list of {len(episodes)} numbers"
     if isinstance(values, (str, dict)) or not hasattr(values, "__iter__"):
@@ -190,7 +183,7 @@ def score_batch(module, name, episodes):
     return [answer(value) for value in values]
 
 
-def serve(module, name, requests, write):
+def serve(module, path, requests, write):
     batch = []
     for line in requests:
         request = json.loads(line)
@@ -203,16 +196,15 @@ def serve(module, name, requests, write):
             if len(batch) < request["of"]:
                 continue
             episodes, batch = batch, []
-            for result in score_batch(module, name, episodes):
+            for result in score_batch(module, path, episodes):
                 write(result)
         except Exception as error:
             traceback.print_exc()
-            write({"batch_error": where(error, name)})
+            write({"batch_error": where(error, path)})
 
 
 def main():
     path = sys.argv[1]
-    name = os.path.basename(path)
     write_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
 
     def write(line):
@@ -220,21 +212,21 @@ def main():
         write_to.flush()
 
     try:
-        source = Source(path, name)
-        if not set(defined_names(source.tree)).intersection(SCORING):
-            run_program(source, write)
+        tree = parse(path)
+        if not set(defined_names(tree)).intersection(SCORING):
+            run_program(tree, path, write)
             return
         # What the user's code prints goes to the log; what it reads is nothing.
         requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
         os.dup2(2, 1)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        module = load(source)
+        module = load(tree, path)
     except Exception as error:
         traceback.print_exc()
-        write({"error": where(error, name)})
+        write({"error": where(error, path)})
         return
     write({"ready": True, "summary": hasattr(module, "summarize")})
-    serve(module, name, requests, write)
+    serve(module, path, requests, write)
 
 
 main()
