@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 #include <tuple>
 
 #include "base/error.h"
@@ -129,14 +130,12 @@ Registry::Identity Registry::identify(const fs::path& file) {
 
 bool Registry::rescan(const std::vector<fs::path>& moved_in) {
   std::error_code error;
-  std::vector<fs::path> files;
+  std::set<fs::path> files;
   for (fs::directory_iterator it(dropped_folder_, error), end; !error && it != end; it.increment(error))
-    if (is_plugin_file(it->path())) files.push_back(it->path());
+    if (is_plugin_file(it->path())) files.insert(it->path());
   // A folder that cannot be read now says nothing about the plugins that it held.
   if (error) return false;
-  std::erase_if(dropped_, [&](const auto& known) {
-    return std::find(files.begin(), files.end(), known.first) == files.end();
-  });
+  std::erase_if(dropped_, [&](const auto& known) { return !files.contains(known.first); });
   for (const auto& file : files)
     look_at(file, std::any_of(moved_in.begin(), moved_in.end(),
                               [&](const fs::path& moved) { return moved.filename() == file.filename(); }));
