@@ -292,11 +292,12 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
                     lora_adapter};
     fs::remove(folder / "manifest.sha256");
     write_file_atomically(folder / "plan.toml", config::to_toml(job));
+    const std::string manifest_digest = write_manifest(folder);
     const bool has_chat_template = check_model_once(model).has_chat_template;
     const memory::Estimate memory =
         estimate_memory(job, extent_of(folder / "data", job, model_config, has_chat_template), model_config);
-    memory::write_estimate(folder, memory);
-    return Admitted{job, write_manifest(folder), memory};
+    memory::write_estimate(folder, memory);  // after the manifest: the worker will know better and replace it
+    return Admitted{job, manifest_digest, memory};
   } catch (const Error& error) {
     throw Error(error.code(), relative_to_owner(error.what(), input), error.field());
   }

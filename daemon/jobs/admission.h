@@ -5,8 +5,8 @@
 //   jobs/17-fraud/input/            as dropped
 //   jobs/17-fraud/data/*.jsonl      canonical records: train, validation, and where asked for test and warmup
 //   jobs/17-fraud/plan.toml         every value resolved
-//   jobs/17-fraud/memory.json       what it will hold in memory, as estimated
 //   jobs/17-fraud/manifest.sha256   of all of these, as sha256sum checks it
+//   jobs/17-fraud/memory.json       what it will hold in memory, as estimated
 //
 // It may take long (an adapter runs over the data) and may be called from several threads at once.
 #pragma once

@@ -52,9 +52,14 @@ Tokenizer Tokenizer::load(const fs::path& model_dir) {
 std::vector<int64_t> Tokenizer::encode(std::string_view text, bool add_special_tokens) const {
   const std::string bytes = call("cannot encode", rft_text_tokenizer_encode, tokenizer_.get(), view(text),
                                  add_special_tokens ? 1 : 0);
-  std::vector<uint32_t> ids(bytes.size() / sizeof(uint32_t));
-  std::memcpy(ids.data(), bytes.data(), bytes.size());
-  return {ids.begin(), ids.end()};
+  std::vector<int64_t> ids;
+  ids.reserve(bytes.size() / sizeof(uint32_t));
+  for (size_t begin = 0; begin < bytes.size(); begin += sizeof(uint32_t)) {
+    uint32_t id;
+    std::memcpy(&id, bytes.data() + begin, sizeof id);
+    ids.push_back(id);
+  }
+  return ids;
 }
 
 std::string Tokenizer::decode(std::span<const int64_t> ids, bool skip_special_tokens) const {

@@ -30,6 +30,8 @@ TEST(DroppedFolder, BecomesAModelWithItsFigures) {
   for (const char* file : {"config.json", "model.safetensors", "tokenizer.json"})
     EXPECT_TRUE(fs::exists(folder / "model" / file)) << file;
   EXPECT_EQ(home.rftctl({"models", "check", (folder / "model").string()}).exit_code, 0);
+  const std::string check = "cd " + folder.string() + " && sha256sum --check --quiet manifest.sha256";
+  EXPECT_EQ(cli::run_program("/bin/sh", {"-c", check}).exit_code, 0);
   EXPECT_TRUE(fs::is_empty(home.incoming(""))) << "the folder was taken, not copied";
 
   const std::string number = std::to_string(id);

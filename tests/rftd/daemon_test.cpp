@@ -121,12 +121,14 @@ TEST_F(Program, StaysSmallAndStillWhenIdle) {
   const int64_t before = ticks();
   std::this_thread::sleep_for(std::chrono::seconds(1));
   EXPECT_LE(ticks() - before, 1);  // of 100 in a second
+#ifndef __SANITIZE_ADDRESS__       // whose own memory is more than that
   std::istringstream status(read_file(proc + "/status"));
   int64_t resident_kb = -1;
   for (std::string line; std::getline(status, line);)
     if (line.rfind("VmRSS:", 0) == 0) resident_kb = std::stoll(line.substr(6));
   EXPECT_GT(resident_kb, 0);
   EXPECT_LT(resident_kb, 20 * 1024);
+#endif
 }
 
 }  // namespace
