@@ -206,6 +206,7 @@ Store::Store(const std::filesystem::path& file) : database_(open_database(file))
     check_readable(database_, file);
     database_.exec("PRAGMA journal_mode = WAL");
     database_.exec("PRAGMA synchronous = FULL");
+    database_.exec("PRAGMA cache_size = -256");  // KiB: a row is read when its job changes, and seldom else
     if (database_.execAndGet("PRAGMA user_version").getInt() == 0) make_schema(database_);
     SQLite::Statement prune(database_, "DELETE FROM mutations WHERE at_ms < ?");
     prune.bind(1, to_ms(std::chrono::system_clock::now() - std::chrono::hours(24 * kMutationDays)));

@@ -30,8 +30,11 @@ fs::path folder_of_this_program() { return fs::read_symlink("/proc/self/exe").pa
 void run_daemon(const fs::path& root, int ready_fd) {
   ::umask(0027);
   std::signal(SIGPIPE, SIG_IGN);
-  // The pool's threads are few and short of breath: an arena for each would only hold memory back.
+  // The pool's threads are few and short of breath: an arena for each would only hold memory back, and so
+  // would thresholds that grow with the largest answer ever given.
   ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_MMAP_THRESHOLD, 64 << 10);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 10);
 
   const HeldHome held = hold_home(root);
   const auto config = config::read_daemon_config(held.home.config());
