@@ -55,6 +55,7 @@ int64_t arriving_job(Client& client, const std::string& job) {
         if (const int64_t number = number_in(events.socket(), job); number > 0) return number;
         break;
       case Connection::Event::disconnected:
+      case Connection::Event::other:
         break;
       case Connection::Event::timeout:
         return whole_of(find_job(client, job), "id");  // says what is wrong

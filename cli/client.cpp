@@ -35,6 +35,8 @@ Json Client::ask(const std::string& verb, const Json& args, std::chrono::millise
         lost = true;
         deadline = std::min(deadline, Clock::now() + kRestartPatience);
         break;
+      case Connection::Event::other:
+        break;
       case Connection::Event::timeout:
         throw Unreachable(lost ? "the daemon went away before it answered; whether \"" + verb +
                                      "\" took effect is to be seen with: rftctl ls"

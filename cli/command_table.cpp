@@ -29,7 +29,7 @@ constexpr auto kTable = std::to_array<Command>({
     {"show", "Show one job", "rftctl show 17 --plan", define_show},
     {"submit", "Give a job folder to the daemon", "rftctl submit ./fraud-triage --follow", define_submit},
     {"wait", "Wait until jobs have finished", "rftctl wait 17 --timeout 3600", define_wait},
-    {"watch", "Watch a job as it runs", "rftctl watch 17", define_watch},
+    {"watch", "Watch a job as it runs; q leaves it", "rftctl watch 17", define_watch},
     {"why", "Say why a job is where it is", "rftctl why 17", define_why},
 });
 

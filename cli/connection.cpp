@@ -24,15 +24,19 @@ Connection::Connection(zmq::context_t& zmq, zmq::socket_type type, const std::fi
   socket_.connect("ipc://" + path.string());
 }
 
-Connection::Event Connection::wait(std::chrono::steady_clock::time_point deadline) {
+Connection::Event Connection::wait(std::chrono::steady_clock::time_point deadline, int other) {
   for (;;) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    std::array<zmq::pollitem_t, 2> items = {
-        {{socket_.handle(), 0, ZMQ_POLLIN, 0}, {monitor_.handle(), 0, ZMQ_POLLIN, 0}}};
-    if (zmq::poll(items, std::max(left, std::chrono::milliseconds(0))) == 0) return Event::timeout;
+    std::array<zmq::pollitem_t, 3> items = {{{socket_.handle(), 0, ZMQ_POLLIN, 0},
+                                             {monitor_.handle(), 0, ZMQ_POLLIN, 0},
+                                             {nullptr, other, ZMQ_POLLIN, 0}}};
+    const size_t num_items = other < 0 ? 2 : 3;
+    if (zmq::poll(items.data(), num_items, std::max(left, std::chrono::milliseconds(0))) == 0)
+      return Event::timeout;
     // What was received before the connection broke comes first.
     if (items[0].revents & ZMQ_POLLIN) return Event::readable;
+    if (items[2].revents & ZMQ_POLLIN) return Event::other;
 
     zmq::message_t event, address;
     (void)monitor_.recv(event);

@@ -12,13 +12,14 @@ namespace rft::cli {
 
 class Connection {
  public:
-  enum class Event { readable, connected, disconnected, timeout };
+  enum class Event { readable, connected, disconnected, other, timeout };
 
   // Connects in the background; the first `connected` says that it is there.
   Connection(zmq::context_t& zmq, zmq::socket_type type, const std::filesystem::path& path);
 
-  // Waits for the next thing to happen, at most until `deadline`.
-  Event wait(std::chrono::steady_clock::time_point deadline);
+  // Waits for the next thing to happen, at most until `deadline`; `other` says that the descriptor of that
+  // name is readable.
+  Event wait(std::chrono::steady_clock::time_point deadline, int other = -1);
   zmq::socket_t& socket() { return socket_; }
 
  private:

@@ -4,6 +4,7 @@
 
 #include "cli/job_feed.h"
 #include "cli/job_text.h"
+#include "cli/screen.h"
 #include "cli/watch_view.h"
 
 namespace rft::cli {
@@ -12,26 +13,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kRedrawInterval = std::chrono::milliseconds(100);
 constexpr int64_t kHistoryRows = 2000;
-
-// The picture on a terminal, drawn over the one before.
-class Screen {
- public:
-  explicit Screen(const Output& out) : out_(out) {}
-
-  void draw(const std::vector<std::string>& lines) {
-    std::string text = lines_ > 0 ? "\033[" + std::to_string(lines_) + "A" : "";
-    // A line that wrapped would make the count of lines wrong: wrapping is off while the picture is drawn.
-    text += "\033[?7l";
-    for (const std::string& line : lines) text += "\r\033[K" + line + "\n";
-    text += "\033[?7h\033[J";
-    out_.text(text);
-    lines_ = lines.size();
-  }
-
- private:
-  const Output& out_;
-  size_t lines_ = 0;
-};
 
 Json json_of(const JobUpdate& update) {
   switch (update.kind) {
@@ -52,6 +33,33 @@ Json history(Session& session, int64_t job) {
   }
 }
 
+void follow_in_lines(const Output& out, JobFeed& feed, WatchView& view) {
+  while (!is_finished(text_of(view.job(), "state"))) {
+    const JobUpdate update = feed.next(Clock::time_point::max());
+    for (const std::string& line : view.update(update)) out.line(line);
+    out.value(json_of(update));
+  }
+}
+
+void follow_on_screen(JobFeed& feed, WatchView& view) {
+  Screen screen;
+  auto next_draw = Clock::now();
+  bool drawn = true;
+  while (!is_finished(text_of(view.job(), "state"))) {
+    const JobUpdate update = feed.next(drawn ? Clock::time_point::max() : next_draw, screen.descriptor());
+    view.update(update);
+    const bool had_input = screen.take_input();
+    if (had_input || update.kind != JobUpdate::Kind::timeout) drawn = false;
+    if (drawn || Clock::now() < next_draw) continue;
+    view.set_width(screen.width());
+    screen.draw(view.picture());
+    next_draw = Clock::now() + kRedrawInterval;
+    drawn = true;
+  }
+  view.set_width(screen.width());
+  screen.draw(view.picture());
+}
+
 }  // namespace
 
 int follow_job(Session& session, int64_t job) {
@@ -59,30 +67,12 @@ int follow_job(Session& session, int64_t job) {
   JobFeed feed(session.client, job);
   WatchView view(out.style());
   view.add_history(history(session, job));
-  Screen screen(out);
-  const bool redraw = out.style().terminal && !out.json();
-  auto next_draw = Clock::now();
-  bool drawn = true;
-  for (;;) {
-    const JobUpdate update = feed.next(redraw && !drawn ? next_draw : Clock::time_point::max());
-    const std::vector<std::string> lines = view.update(update);
-    if (update.kind != JobUpdate::Kind::timeout) {
-      drawn = false;
-      out.value(json_of(update));
-    }
-    if (!redraw)
-      for (const std::string& line : lines) out.line(line);
-    if (redraw && Clock::now() >= next_draw) {
-      screen.draw(view.picture());
-      next_draw = Clock::now() + kRedrawInterval;
-      drawn = true;
-    }
-    const std::string state = text_of(view.job(), "state");
-    if (!is_finished(state)) continue;
-    if (redraw) screen.draw(view.picture());
-    out.line(outcome_line(out.style(), view.job()));
-    return exit_code_of_state(state);
-  }
+  if (out.style().terminal && !out.json())
+    follow_on_screen(feed, view);
+  else
+    follow_in_lines(out, feed, view);
+  out.line(outcome_line(out.style(), view.job()));
+  return exit_code_of_state(text_of(view.job(), "state"));
 }
 
 }  // namespace rft::cli

@@ -112,13 +112,19 @@ size_t display_width(std::string_view text) {
 
 std::string cut(std::string_view text, size_t width) {
   if (display_width(text) <= width) return std::string(text);
-  if (width == 0) return "";
-  size_t end = 0, columns = 0;
-  while (end < text.size()) {
-    if (begins_character(text[end]) && columns++ == width - 1) break;
-    ++end;
+  std::string kept;
+  size_t columns = 0;
+  for (size_t i = 0, end = 0; i < text.size(); i = end) {
+    const bool is_colour = text[i] == '\033';
+    end = is_colour ? std::min(text.find('m', i), text.size() - 1) + 1 : i + 1;
+    while (end < text.size() && !begins_character(text[end])) ++end;
+    if (!is_colour) ++columns;
+    if (is_colour || columns < width)
+      kept += text.substr(i, end - i);
+    else if (columns == width)
+      kept += "…";
   }
-  return std::string(text.substr(0, end)) + "…";
+  return kept;
 }
 
 std::string one_line(std::string_view text) {

@@ -27,7 +27,7 @@ Colour colour_of_state(std::string_view state);
 
 // Columns that `text` takes, colour codes not counted.
 size_t display_width(std::string_view text);
-// `text` in at most `width` columns, "…" at its end where it was cut. `text` has no colour codes.
+// `text` in at most `width` columns, "…" at its end where it was cut; its colours end as they did.
 std::string cut(std::string_view text, size_t width);
 // A user's text on one line: line breaks and control characters written as escapes.
 std::string one_line(std::string_view text);

@@ -30,7 +30,7 @@ JobFeed::JobFeed(Client& client, int64_t job)
   }
 }
 
-JobUpdate JobFeed::next(Clock::time_point deadline) {
+JobUpdate JobFeed::next(Clock::time_point deadline, int other_descriptor) {
   for (;;) {
     if (std::exchange(snapshot_due_, false)) return take_snapshot();
     while (!received_.empty()) {
@@ -42,7 +42,7 @@ JobUpdate JobFeed::next(Clock::time_point deadline) {
       return {JobUpdate::Kind::event, event.topic.substr(protocol::job_topic(job_, "").size()),
               std::move(event.data)};
     }
-    switch (connection_.wait(std::min(deadline, last_heard_ + kLongSilence))) {
+    switch (connection_.wait(std::min(deadline, last_heard_ + kLongSilence), other_descriptor)) {
       case Connection::Event::readable:
         receive();
         break;
@@ -52,6 +52,8 @@ JobUpdate JobFeed::next(Clock::time_point deadline) {
       case Connection::Event::disconnected:
         connected_ = false;
         return {JobUpdate::Kind::lost, "", nullptr};
+      case Connection::Event::other:
+        return {};
       case Connection::Event::timeout:
         if (Clock::now() >= deadline) return {};
         last_heard_ = Clock::now();

@@ -20,7 +20,7 @@ struct JobUpdate {
     snapshot,  // `data`: the job
     event,     // `topic`: status, progress, metrics, validation, checkpoint or log; `data`: the event's
     lost,      // the daemon has gone; the feed waits for it to come back
-    timeout,
+    timeout,   // or the descriptor that was to be looked at meanwhile is readable
   };
   Kind kind = Kind::timeout;
   std::string topic;
@@ -32,7 +32,7 @@ class JobFeed {
   // `job`: its number. The first update is a snapshot; that one throws what Client::ask throws.
   JobFeed(Client& client, int64_t job);
 
-  JobUpdate next(std::chrono::steady_clock::time_point deadline);
+  JobUpdate next(std::chrono::steady_clock::time_point deadline, int other_descriptor = -1);
 
  private:
   using Clock = std::chrono::steady_clock;

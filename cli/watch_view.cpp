@@ -12,7 +12,6 @@ namespace {
 constexpr size_t kLogLines = 3;
 constexpr size_t kWarningLines = 3;
 constexpr size_t kChartHeight = 5;
-constexpr int kBarWidth = 30;
 
 std::vector<double> values_of(const std::map<int64_t, double>& points) {
   std::vector<double> values;
@@ -115,13 +114,18 @@ std::vector<std::string> WatchView::job_changed(const Json& job) {
   return {headline(style_, job_)};
 }
 
+// The figures behind it matter more: in a narrow window it is short.
+std::string WatchView::bar_of(double share, Colour colour) const {
+  return paint(style_, colour, bar(share, std::clamp(style_.width - 50, 5, 30)));
+}
+
 std::string WatchView::progress_line() const {
   const Json progress = part_of(job_, "progress");
   if (text_of(job_, "state") != "running" || progress.empty()) return "";
   const double done = number_of(progress, "done"), total = number_of(progress, "total");
   std::string phase = text_of(progress, "phase");
   phase.resize(std::max<size_t>(phase.size(), 10), ' ');
-  std::string line = phase + " " + paint(style_, Colour::blue, bar(done / total, kBarWidth)) + " " +
+  std::string line = phase + " " + bar_of(done / total, Colour::blue) + " " +
                      whole(whole_of(progress, "done")) + "/" + whole(whole_of(progress, "total")) + " " +
                      text_of(progress, "unit");
   const double rate = done / number_of(progress, "elapsed_s");
@@ -133,8 +137,8 @@ std::string WatchView::iteration_line() const {
   const Json progress = part_of(job_, "progress");
   if (text_of(job_, "state") != "running" || whole_of(progress, "num_iterations") == 0) return "";
   const double iteration = number_of(progress, "iteration"), total = number_of(progress, "num_iterations");
-  std::string line = "iteration  " + paint(style_, Colour::green, bar((iteration - 1) / total, kBarWidth)) +
-                     " " + whole(whole_of(progress, "iteration")) + "/" +
+  std::string line = "iteration  " + bar_of((iteration - 1) / total, Colour::green) + " " +
+                     whole(whole_of(progress, "iteration")) + "/" +
                      whole(whole_of(progress, "num_iterations"));
   if (whole_of(progress, "num_epochs") > 0)
     line += ", epoch " + whole(whole_of(progress, "epoch")) + "/" + whole(whole_of(progress, "num_epochs"));
@@ -146,10 +150,10 @@ std::string WatchView::iteration_line() const {
 std::vector<std::string> WatchView::score_lines() const {
   std::vector<std::string> lines;
   const std::vector<double> scores = values_of(scores_);
-  const size_t width = style_.width > 40 ? static_cast<size_t>(style_.width) - 12 : 28;
+  const size_t chart_width = width() > 20 ? width() - 10 : 10;  // less its range at the left
   if (scores.size() >= 2) {
     lines.push_back("score of the rollouts, by iteration (now " + number(scores.back(), 3) + ")");
-    std::ranges::move(chart(scores, width, kChartHeight), std::back_inserter(lines));
+    std::ranges::move(chart(scores, chart_width, kChartHeight), std::back_inserter(lines));
   } else if (scores.size() == 1) {
     lines.push_back("score of the rollouts: " + number(scores.back(), 3));
   }
@@ -167,8 +171,7 @@ std::vector<std::string> WatchView::warning_lines() const {
   if (!warnings.is_array()) return lines;
   for (size_t i = warnings.size() - std::min(warnings.size(), kWarningLines); i < warnings.size(); ++i) {
     if (!warnings[i].is_string()) continue;
-    const std::string line = "warning: " + one_line(warnings[i].get<std::string>());
-    lines.push_back(paint(style_, Colour::yellow, cut(line, static_cast<size_t>(style_.width) - 1)));
+    lines.push_back(paint(style_, Colour::yellow, "warning: " + one_line(warnings[i].get<std::string>())));
   }
   return lines;
 }
@@ -181,8 +184,8 @@ std::vector<std::string> WatchView::picture() const {
     if (!line.empty()) lines.push_back(line);
   std::ranges::move(score_lines(), std::back_inserter(lines));
   std::ranges::move(warning_lines(), std::back_inserter(lines));
-  for (const std::string& line : log_)
-    lines.push_back(paint(style_, Colour::dim, cut(line, static_cast<size_t>(style_.width) - 1)));
+  for (const std::string& line : log_) lines.push_back(paint(style_, Colour::dim, line));
+  for (std::string& line : lines) line = cut(line, width());
   return lines;
 }
 

@@ -17,6 +17,8 @@ namespace rft::cli {
 class WatchView {
  public:
   explicit WatchView(const Style& style) : style_(style) {}
+  // Of the window, which people resize.
+  void set_width(int columns) { style_.width = columns; }
 
   // Rows of metrics.jsonl, to begin with.
   void add_history(const Json& rows);
@@ -31,6 +33,8 @@ class WatchView {
  private:
   std::vector<std::string> job_changed(const Json& job);
   void take_metrics(int64_t iteration, const Json& values);
+  size_t width() const { return static_cast<size_t>(style_.width); }
+  std::string bar_of(double share, Colour colour) const;
   std::string progress_line() const;
   std::string iteration_line() const;
   std::vector<std::string> score_lines() const;

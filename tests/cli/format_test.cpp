@@ -26,6 +26,11 @@ TEST(Format, WidthIsCountedInCharactersWithoutColours) {
   EXPECT_EQ(display_width(paint(kTerminal, Colour::green, "ok")), 2u);
 }
 
+TEST(Format, CutsColouredTextWithoutLosingTheEndOfItsColour) {
+  EXPECT_EQ(cut("\033[31mabc\033[0mdef", 4), "\033[31mabc\033[0m…");
+  EXPECT_EQ(cut("\033[31mabcdef\033[0m", 3), "\033[31mab…\033[0m");
+}
+
 TEST(Format, CutsBetweenCharacters) {
   EXPECT_EQ(cut("naïve text", 10), "naïve text");
   EXPECT_EQ(cut("naïve text", 4), "naï…");

@@ -91,6 +91,37 @@ TEST(WatchView, PictureShowsPhaseRateRemainingTimeScoresAndValidation) {
               Contains("validation f1_macro: base 0.290, last epoch 0.875, best 0.875 (iteration 2)  ▁█"));
 }
 
+TEST(WatchView, PictureFitsAWindowOfAnyWidthAndKeepsTheFiguresInNarrowOnes) {
+  WatchView view({.terminal = true, .colour = true, .width = 100});
+  Json job = job_in("running");
+  job["validation"] = {{"base/validation", validation("base", 0, 0.29, false)},
+                       {"epoch/validation", validation("epoch", 2, 0.875, true)}};
+  job["warnings"] = {std::string(200, 'w')};
+  view.update({Kind::snapshot, "", job});
+  for (int iteration = 1; iteration < 200; ++iteration) {
+    view.update(event("metrics", metrics(iteration, 0.5 + iteration)));
+    view.update(event("validation", validation("epoch", iteration, 1.0, true)));
+  }
+  view.update(event("log", {{"level", "info"}, {"message", std::string(200, 'l')}}));
+  view.update(event("progress", {{"phase", "rollout"},
+                                 {"done", 1000},
+                                 {"total", 1280},
+                                 {"unit", "episodes"},
+                                 {"elapsed_s", 2.0},
+                                 {"iteration", 38},
+                                 {"num_iterations", 480},
+                                 {"epoch", 5},
+                                 {"num_epochs", 6},
+                                 {"eta_s", 250}}));
+  for (const int width : {120, 100, 60, 30, 5}) {
+    view.set_width(width);
+    for (const std::string& line : view.picture())
+      EXPECT_LE(display_width(line), static_cast<size_t>(width)) << line;
+  }
+  view.set_width(60);
+  EXPECT_THAT(view.picture(), Contains(HasSubstr("38/480, epoch 5/6, 4m10s left")));
+}
+
 TEST(WatchView, OddEventsAreSurvived) {
   WatchView view(kPiped);
   view.update({Kind::snapshot, "", Json::parse(R"({"id":"x","state":7,"validation":[],"progress":3})")});
