@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <cmath>
+#include <set>
 
+#include "base/nearest.h"
 #include "cli/commands/commands.h"
 #include "cli/job_text.h"
 #include "cli/paging.h"
@@ -32,30 +35,60 @@ std::string other_line(const Json& row) {
 
 bool is_training_row(const Json& row) { return row.contains("rollout/score_mean"); }
 
+// The figures of the rows that were read.
+class FigureNames {
+ public:
+  void add(const Json& row) {
+    for (const auto& [name, value] : row.items())
+      if (value.is_number()) names_.insert(name);
+  }
+  // Throws Error(not_found) for one that no row has.
+  void require(const std::string& name, const std::string& job) const {
+    if (names_.contains(name)) return;
+    const std::vector<std::string> known(names_.begin(), names_.end());
+    const std::string near = did_you_mean(name, known);
+    throw Error(
+        ErrorCode::not_found,
+        "job " + job + " has no figures \"" + name + "\" yet" +
+            (near.empty() ? "; the names that it has are in: rftctl metrics " + job + " --json" : near));
+  }
+
+ private:
+  std::set<std::string> names_;
+};
+
 int print_chart(const MetricsOptions& options, Session& session) {
   std::vector<double> values;
-  PagingOptions paging = options.paging;
-  print_pages(session, "metrics", Json::object(), paging, [&](const Json& page) {
-    for (const Json& row : page.at("rows"))
+  FigureNames known;
+  print_pages(session, "metrics", Json::object(), options.paging, [&](const Json& page) {
+    for (const Json& row : page.at("rows")) {
+      known.add(row);
       if (const double value = number_of(row, options.chart.c_str()); std::isfinite(value))
         values.push_back(value);
+    }
   });
+  known.require(options.chart, options.paging.job);
   session.out.value({{"name", options.chart}, {"values", values}});
-  if (values.empty())
-    throw Error(ErrorCode::not_found, "job " + paging.job + " has no figures \"" + options.chart +
-                                          "\" yet; the names that it has are in: rftctl metrics " +
-                                          paging.job + " --json");
   const auto width = static_cast<size_t>(std::max(20, session.out.style().width - 12));
   session.out.line(options.chart + ", by iteration (now " + figure(values.back()) + ")");
   for (const std::string& line : chart(values, width, 10)) session.out.line(line);
   return kOk;
 }
 
+// Of the figures that were asked for, those rows that have one.
+bool is_wanted(const Json& row, const std::vector<std::string>& asked) {
+  return asked.empty() ||
+         std::ranges::any_of(asked, [&](const std::string& name) { return row.contains(name); });
+}
+
 int print_rows(const MetricsOptions& options, Session& session) {
   const std::vector<std::string>& names = options.names.empty() ? kUsual : options.names;
   bool header = true;
-  return print_pages(session, "metrics", Json::object(), options.paging, [&](const Json& page) {
+  FigureNames known;
+  print_pages(session, "metrics", Json::object(), options.paging, [&](const Json& page) {
     for (const Json& row : page.at("rows")) {
+      known.add(row);
+      if (!is_wanted(row, options.names)) continue;
       session.out.value(row);
       const std::string iteration = whole(whole_of(row, "iteration"));
       if (options.names.empty() && !is_training_row(row)) {
@@ -75,6 +108,8 @@ int print_rows(const MetricsOptions& options, Session& session) {
       session.out.line(line);
     }
   });
+  for (const std::string& name : options.names) known.require(name, options.paging.job);
+  return kOk;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The command line that people know from elsewhere: files in, a model out, and on from there.
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "base/sha256.h"
 #include "integration/daemon_home.h"
@@ -64,6 +65,25 @@ TEST_F(FineTunes, CreateMakesAJobFromFilesAndGoesOnFromAnothers) {
   EXPECT_EQ(sha256_file(target / "model.safetensors"), sha256_file(model / "model.safetensors"));
   EXPECT_EQ(home_.rftctl({"models", "check", target.string()}).exit_code, 0);
   EXPECT_EQ(home_.rftctl({"export", "words", target.string()}).exit_code, cli::kConflict);
+
+  // An export is as open as the umask of whoever asks for it lets it be, also in a folder that is there.
+  const mode_t umask_before = ::umask(0022);
+  const fs::path empty = home_.staging("empty");
+  fs::create_directory(empty);
+  const Answer filled = home_.rftctl({"export", "words", empty.string()});
+  ::umask(umask_before);
+  EXPECT_EQ(filled.exit_code, 0) << filled.errors;
+  EXPECT_EQ(sha256_file(empty / "model.safetensors"), sha256_file(model / "model.safetensors"));
+  EXPECT_EQ(static_cast<int>(fs::status(empty / "model.safetensors").permissions()), 0644);
+  EXPECT_FALSE(fs::exists(empty / "model"));
+  const Answer impossible = home_.rftctl({"export", "words", (empty / "model.safetensors/x").string()});
+  EXPECT_EQ(impossible.exit_code, cli::kFailed);
+  EXPECT_THAT(impossible.errors, HasSubstr("cannot write to "));
+
+  const Answer unknown = home_.rftctl({"metrics", "words", "--name", "rollout/score_men"});
+  EXPECT_EQ(unknown.exit_code, cli::kNotFound);
+  EXPECT_THAT(unknown.errors, HasSubstr("did you mean \"rollout/score_mean\"?"));
+  EXPECT_EQ(home_.rftctl({"metrics", "words", "--name", "rollout/score_mean"}).exit_code, 0);
 }
 
 TEST_F(FineTunes, AnAdapterIsTrainedExportedAndTakenUpAgain) {
