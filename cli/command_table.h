@@ -18,7 +18,6 @@ namespace rft::cli {
 struct Session {
   Client& client;
   const Output& out;
-  const CLI::App& app;  // the whole command line, for `completion`
 };
 
 // A command, once parsed: answers the exit code. It may throw.

@@ -1,14 +1,20 @@
-// Shell completions, made from the command line's own description: a command or option added there is
-// completed without further ado.
+// Shell completions. The scripts of all shells ask rftctl itself what can stand where the cursor is, by a
+// verb that no help lists, `__complete`; the answer comes from the command line's own description and, where
+// jobs and scorers are wanted, from the daemon. A command or option added is completed without further ado.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 namespace rft::cli {
 
-std::string bash_completion(const CLI::App& app);
-std::string zsh_completion(const CLI::App& app);
-std::string fish_completion(const CLI::App& app);
+// Of bash, zsh or fish.
+std::string completion_script(const std::string& shell);
+
+// What can stand in place of the last of `words`, of which the first follows the program's name: lines of a
+// word, a tab and what it means. A last line ":files" or ":folders" says that paths can stand there too. Does
+// not throw, and without a daemon knows no jobs.
+std::string complete(const CLI::App& app, const std::vector<std::string>& words);
 
 }  // namespace rft::cli

@@ -6,6 +6,7 @@
 
 #include "base/nearest.h"
 #include "cli/command_table.h"
+#include "cli/completion.h"
 #include "cli/home.h"
 
 namespace {
@@ -79,6 +80,10 @@ class CommandLine {
 
   int main(int argc, char** argv) {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
+    if (!arguments.empty() && arguments.front() == "__complete") {
+      std::cout << complete(app_, {arguments.begin() + 1, arguments.end()});
+      return kOk;
+    }
     // Known before the line is parsed: an error in it is told in the same way.
     const bool json = std::ranges::find(arguments, "--json") != arguments.end();
     const Output out(json, Style::of_stdout());
@@ -104,7 +109,7 @@ class CommandLine {
   int run(const Output& out) {
     try {
       Client client(find_home(common_.home));
-      Session session{client, out, app_};
+      Session session{client, out};
       return runs_.at(app_.get_subcommands().front())(session);
     } catch (const Error& error) {
       out.error(error);

@@ -1,7 +1,5 @@
 #include "cli/completion.h"
 
-#include <iostream>
-
 #include "cli/commands/commands.h"
 
 namespace rft::cli {
@@ -12,9 +10,7 @@ Run define_completion(CLI::App& app) {
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   return [shell](Session& session) {
-    const std::string script = *shell == "bash"  ? bash_completion(session.app)
-                               : *shell == "zsh" ? zsh_completion(session.app)
-                                                 : fish_completion(session.app);
+    const std::string script = completion_script(*shell);
     session.out.text(script);
     session.out.value({{"shell", *shell}, {"script", script}});
     return kOk;

@@ -78,7 +78,8 @@ Run define_fine_tunes(CLI::App& app) {
   part->add_option("--test-file", options->test, "JSONL to test the base and the exported model on")
       ->type_name("FILE");
   CLI::Option* const model = part->add_option("-m,--model", files.model,
-                                              "A name under HOME/models, or a Hugging Face model directory");
+                                              "A name under HOME/models, or a Hugging Face model directory")
+                                 ->type_name("MODEL");
   CLI::Option* const from_job = part->add_option("--from-job,--from_job", options->from_job,
                                                  "Go on from the best model of this job instead")
                                     ->type_name("JOB")

@@ -57,7 +57,7 @@ Run define_ls(CLI::App& app) {
       ->expected(1)
       ->check(CLI::IsMember({"settling", "checking", "queued", "running", "paused", "retrying", "succeeded",
                              "failed", "cancelled", "rejected"}));
-  app.add_option("--name", options->name, "Only jobs of this name");
+  app.add_option("--name", options->name, "Only jobs of this name")->type_name("NAME");
   app.add_option("--limit", options->limit, "The newest so many")
       ->check(CLI::Range(1, kMaxLimit))
       ->capture_default_str();

@@ -130,7 +130,9 @@ Run define_models(CLI::App& app) {
       add_part(app, "new", "Make a small model with random weights and a tokenizer trained on a file",
                "rftctl models new --recipe tiny --from train.jsonl tiny-triage --layers 3");
   new_part->add_option("MODEL", *model, "A name under HOME/models, or a folder to make")->required();
-  new_part->add_option("--recipe", *recipe, "How it is built")->capture_default_str();
+  new_part->add_option("--recipe", *recipe, "How it is built")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"tiny"}));
   new_part->add_option("--from", *from, "JSONL whose strings train the tokenizer")
       ->required()
       ->type_name("FILE");

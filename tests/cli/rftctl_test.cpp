@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "base/json.h"
 #include "cli/command_table.h"
 #include "cli/program.h"
@@ -11,6 +13,8 @@
 namespace rft::cli {
 namespace {
 
+using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -119,27 +123,56 @@ TEST(Rftctl, DoctorStartsThePrograms) {
   EXPECT_EQ(doctor()["verdict"], "ok");
 }
 
-TEST(Rftctl, CompletionsKnowEveryCommandAndOption) {
-  for (const char* shell : {"bash", "zsh", "fish"}) {
-    const ProgramResult result = rftctl({"completion", shell});
-    EXPECT_EQ(result.exit_code, kOk);
-    for (const Command& command : command_table())
-      EXPECT_THAT(result.output, HasSubstr(std::string(command.name)));
-    EXPECT_THAT(result.output, HasSubstr("reward-model"));
-  }
+// What can stand in place of the last word, without what it means.
+std::vector<std::string> choices_at(std::vector<std::string> words) {
+  words.insert(words.begin(), "__complete");
+  std::istringstream lines(rftctl(words).output);
+  std::vector<std::string> choices;
+  for (std::string line; std::getline(lines, line);) choices.push_back(line.substr(0, line.find('\t')));
+  return choices;
+}
+
+TEST(Rftctl, CompletesCommandsOptionsAndTheirValues) {
+  for (const Command& command : command_table())
+    EXPECT_THAT(choices_at({""}), Contains(std::string(command.name)));
+  EXPECT_THAT(choices_at({"models", "n"}), ElementsAre("new"));
+  EXPECT_THAT(choices_at({"fine-tunes", "create", "--rew"}), ElementsAre("--reward-model", "--reward_model"));
+  EXPECT_THAT(choices_at({"completion", ""}), ElementsAre("bash", "zsh", "fish"));
+  EXPECT_THAT(choices_at({"ls", "--state", "re"}), ElementsAre("retrying", "rejected"));
+  EXPECT_THAT(choices_at({"ls", "--state=re"}), ElementsAre("--state=retrying", "--state=rejected"));
+  EXPECT_THAT(choices_at({"ls", "--state", "=", "ru"}), ElementsAre("running")) << "as bash splits it";
+  EXPECT_THAT(choices_at({"models", "new", "--recipe", ""}), ElementsAre("tiny"));
+  EXPECT_THAT(choices_at({"models", "new", "--from", ""}), ElementsAre(":files"));
+  EXPECT_THAT(choices_at({"submit", ""}), ElementsAre(":folders"));
+  EXPECT_THAT(choices_at({"metrics", "--last", ""}), IsEmpty());
+  EXPECT_THAT(choices_at({"no-such-command", ""}), IsEmpty());
+}
+
+TEST(Rftctl, CompletesModelsWithoutADaemonAndJobsNotAtAll) {
+  const TempDir home;
+  std::filesystem::create_directories(home / "models/tiny-triage");
+  const std::string path = home.path().string();
+  EXPECT_THAT(choices_at({"models", "check", "--home", path, "t"}), ElementsAre("tiny-triage", ":folders"));
+  EXPECT_THAT(choices_at({"--home=" + path, "watch", ""}), IsEmpty());
+}
+
+TEST(Rftctl, EveryShellAsksIt) {
+  for (const char* shell : {"bash", "zsh", "fish"})
+    EXPECT_THAT(rftctl({"completion", shell}).output, HasSubstr("__complete"));
   EXPECT_EQ(rftctl({"completion", "tcsh"}).exit_code, kUsage);
 }
 
 TEST(Rftctl, BashCompletesCommandsAndTheirOptions) {
   const auto complete = [](const std::string& words) {
-    const std::string script = "source <(" RFT_BIN_DIR "/rftctl completion bash); COMP_WORDS=(" + words +
-                               "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _rftctl; echo \"${COMPREPLY[@]}\"";
+    const std::string script =
+        "source <(" RFT_BIN_DIR "/rftctl completion bash); COMP_WORDS=(" RFT_BIN_DIR "/" + words +
+        "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _rftctl; echo \"${COMPREPLY[@]}\"";
     return run_program("/bin/bash", {"-c", script}).output;
   };
   EXPECT_EQ(complete("rftctl sub"), "submit\n");
   EXPECT_EQ(complete("rftctl models n"), "new\n");
   EXPECT_EQ(complete("rftctl fine-tunes create --rew"), "--reward-model --reward_model\n");
-  EXPECT_EQ(complete("rftctl show --pl"), "--plan\n");
+  EXPECT_EQ(complete("rftctl ls --state = ru"), "running\n");
 }
 
 }  // namespace

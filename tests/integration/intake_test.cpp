@@ -85,6 +85,10 @@ TEST(CopiedFolder, CanBeWatchedAndExplainedWhileItSettles) {
   write_text(home.staging("words") / "READY", "");
   const int64_t older = home.drop(home.staging("words"));
   home.await_state(older, "rejected");
+  const std::string choices = cli::run_program(std::string(RFT_BIN_DIR) + "/rftctl",
+                                               {"__complete", "--home", home.root().string(), "watch", ""})
+                                  .output;
+  EXPECT_EQ(choices, "1\twords, rejected\nwords\trejected\n");
   write_small_job(home.incoming("words"), {.epochs = 1});
   const Answer why = home.rftctl({"why", "words"});
   EXPECT_EQ(why.exit_code, 0) << why.errors;

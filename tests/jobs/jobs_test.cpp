@@ -249,7 +249,8 @@ TEST_F(Home, NamesTheNewestJobUnlessAFolderOfThatNameSettles) {
 }
 
 TEST_F(Home, ChangesOneOfSeveralUnfinishedJobsByItsNumberOnly) {
-  const std::string first = submit(make_folder("twin", "run\n")), second = submit(make_folder("twin", "run\n"));
+  const std::string first = submit(make_folder("twin", "run\n")),
+                    second = submit(make_folder("twin", "run\n"));
   for (const std::string& id : {first, second})
     ASSERT_TRUE(run_until([&] { return jobs_->get(id).state != State::checking; }));
   try {
