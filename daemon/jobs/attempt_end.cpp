@@ -25,7 +25,10 @@ AttemptEnd from_last_words(const protocol::WorkerFinished& words, bool stop_aske
     case protocol::WorkerOutcome::failed:
       break;
   }
-  return {words.transient ? Kind::transient : Kind::failed, words.error_message, words.error_code};
+  return {.kind = words.transient ? Kind::transient : Kind::failed,
+          .reason = words.error_message,
+          .code = words.error_code,
+          .failure = words.failure};
 }
 
 std::string with_tail(std::string text, const std::string& tail) {

@@ -28,6 +28,7 @@ struct AttemptEnd {
   std::string reason;                    // empty for succeeded and stopped
   ErrorCode code = ErrorCode::internal;  // of a failed or transient end
   Json result;                           // of succeeded
+  std::string failure;                   // of a failed end that is a plugin's: how it failed
 };
 
 struct AttemptEvidence {

@@ -56,6 +56,7 @@ struct Members {
   void operator()(const Failed& status) const {
     out["reason"] = status.reason;
     out["code"] = status.code;
+    if (!status.failure.empty()) out["failure"] = status.failure;
   }
   void operator()(const Cancelled& status) const { out["reason"] = status.reason; }
   void operator()(const Rejected& status) const {
@@ -123,7 +124,7 @@ Status status_from_json(const Json& json) {
       case State::succeeded:
         return Succeeded{json.at("result")};
       case State::failed:
-        return Failed{reason, json.at("code").get<std::string>()};
+        return Failed{reason, json.at("code").get<std::string>(), json.value("failure", "")};
       case State::cancelled:
         return Cancelled{reason};
       case State::rejected:

@@ -66,7 +66,8 @@ struct Succeeded {
 };
 struct Failed {
   std::string reason;
-  std::string code;  // an ErrorCode's name
+  std::string code;     // an ErrorCode's name
+  std::string failure;  // where it is a plugin's: a PluginFailure's name; else empty
 };
 struct Cancelled {
   std::string reason;

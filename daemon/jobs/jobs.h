@@ -31,8 +31,9 @@ struct JobView {
   int64_t id = 0;  // 0: a folder that is still settling
   std::string name;
   State state = State::settling;
-  std::string reason;  // empty for running and succeeded only
-  std::string code;    // of a failed job: an ErrorCode's name
+  std::string reason;   // empty for running and succeeded only
+  std::string code;     // of a failed job: an ErrorCode's name
+  std::string failure;  // of one that a plugin failed: a PluginFailure's name
   int64_t attempt = 0;
   int64_t num_failures = 0;
   int64_t max_attempts = 0;

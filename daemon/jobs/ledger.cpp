@@ -170,7 +170,10 @@ JobView Ledger::view(const Job& job, const LiveJob* live) const {
   view.started_at = time_text(job.started_at);
   view.finished_at = time_text(job.finished_at);
   view.validation = job.validation;
-  if (const auto* failed = std::get_if<Failed>(&job.status)) view.code = failed->code;
+  if (const auto* failed = std::get_if<Failed>(&job.status)) {
+    view.code = failed->code;
+    view.failure = failed->failure;
+  }
   if (const auto* rejected = std::get_if<Rejected>(&job.status)) view.folder = rejected->folder;
   if (const auto* retrying = std::get_if<Retrying>(&job.status))
     view.next_attempt_at = time_text(retrying->not_before);
@@ -194,6 +197,7 @@ Json to_json(const JobView& view) {
   };
   text("reason", view.reason);
   text("code", view.code);
+  text("failure", view.failure);
   json["attempt"] = view.attempt;
   json["num_failures"] = view.num_failures;
   json["max_attempts"] = view.max_attempts;

@@ -469,12 +469,12 @@ void Lifecycle::attempt_stopped(int64_t id, Request request) {
 void Lifecycle::attempt_failed(int64_t id, const AttemptEnd& end) {
   Job& job = ledger_.find(id)->job;
   const std::string code(to_string(end.code));
-  if (end.kind == AttemptEnd::Kind::failed) return ledger_.record(id, Failed{end.reason, code});
+  if (end.kind == AttemptEnd::Kind::failed) return ledger_.record(id, Failed{end.reason, code, end.failure});
   ++job.num_failures;
   if (job.num_failures >= job.max_attempts)
     return ledger_.record(id, Failed{fmt::format("given up after {} failed attempts; the last: {}",
                                                  job.num_failures, end.reason),
-                                     code});
+                                     code, end.failure});
   if (std::get<Running>(job.status).request == Request::pause)
     return ledger_.record(id, Paused{"paused by its owner; its last attempt ended with: " + end.reason});
   const auto& delays = options_.config.retry;

@@ -43,6 +43,7 @@ Json to_json(const WorkerFinished& finished) {
     message["error"] = {{"code", to_string(finished.error_code)},
                         {"message", finished.error_message},
                         {"transient", finished.transient}};
+  if (!finished.failure.empty()) message["error"]["failure"] = finished.failure;
   if (finished.outcome == WorkerOutcome::paused) message["reason"] = finished.pause_reason;
   message["result"] = finished.result;
   return message;
@@ -73,6 +74,7 @@ WorkerFinished finished_from_json(const Json& message) {
       finished.error_code = error_code_from_string(error.at("code").get<std::string>());
       finished.error_message = error.at("message");
       finished.transient = error.at("transient");
+      finished.failure = error.value("failure", "");
     }
     if (finished.outcome == WorkerOutcome::paused) finished.pause_reason = message.at("reason");
     finished.result = message.value("result", Json::object());

@@ -38,6 +38,7 @@ struct WorkerFinished {
   bool transient = false;  // worth another attempt
   Json result = Json::object();
   std::string pause_reason;  // only where it paused by itself: why its owner should look
+  std::string failure;       // only where a plugin failed it: how, by the name of the PluginFailure
 };
 
 Json to_json(const WorkerHello& hello);

@@ -15,6 +15,7 @@
 #include "engine/failed_allocation.h"
 #include "engine/runtime.h"
 #include "plugins/host_options.h"
+#include "plugins/plugin_error.h"
 #include "worker/daemon_link.h"
 #include "worker/memory.h"
 #include "worker/pipeline.h"
@@ -81,6 +82,10 @@ WorkerFinished run_to_end(const AttemptOptions& options, const JobFolder& folder
     throw;
   } catch (const TooLarge& error) {
     return {.error_code = error.code(), .error_message = error.what()};
+  } catch (const plugins::PluginError& error) {
+    WorkerFinished finished = failed(error.code(), error.what());
+    finished.failure = to_string(error.kind());
+    return finished;
   } catch (const Error& error) {
     return failed(error.code(), error.what());
   } catch (const std::exception& error) {

@@ -106,6 +106,7 @@ TEST_F(Plugins, ShippedScorerTrainsAJob) {
 struct Deed {
   const char* name;
   SmallJob job;
+  const char* failure;
   std::vector<std::string> error;  // parts of it
 };
 void PrintTo(const Deed& deed, std::ostream* out) { *out << deed.name; }
@@ -125,6 +126,7 @@ TEST_P(Hostile, ScorerFailsItsJobInItsOwnWordsAndNobodyElse) {
   const Json failed = home_.wait(hostile);
   EXPECT_EQ(failed["state"], "failed") << failed.dump();
   EXPECT_EQ(failed["code"], "plugin");
+  EXPECT_EQ(failed["failure"], GetParam().failure);
   EXPECT_EQ(failed["attempt"], 1) << "the job's own mistake is not tried again";
   for (const std::string& part : GetParam().error)
     EXPECT_THAT(failed["reason"].get<std::string>(), HasSubstr(part));
@@ -136,17 +138,19 @@ TEST_P(Hostile, ScorerFailsItsJobInItsOwnWordsAndNobodyElse) {
 const Deed kDeeds[] = {
     {"CrashingPython",
      python("import os, signal\ndef score(episodes):\n    os.kill(os.getpid(), signal.SIGSEGV)\n"),
+     "crashed",
      {"scorer.py", "signal 11"}},
     {"ThrowingPython",
      python("def score(episodes):\n    raise ValueError('no such label')\n"),
+     "threw",
      {"scorer scorer.py: ValueError: no such label (scorer.py:2)"}},
-    {"UnparsablePython", python("def score(episodes:\n"), {"scorer.py", "SyntaxError"}},
-    {"CrashingSharedObject", shared_object("segv"), {"hostile", "signal 11"}},
-    {"AbortingSharedObject", shared_object("abort"), {"hostile", "signal 6"}},
-    {"ExitingSharedObject", shared_object("exit"), {"hostile", "code 3"}},
-    {"ThrowingSharedObject", shared_object("throw"), {"hostile", "the deed was to throw"}},
-    {"NotANumber", shared_object("nan"), {"hostile", "NaN"}},
-    {"UnwrittenScore", shared_object("leave_unwritten"), {"hostile", "unwritten"}},
+    {"UnparsablePython", python("def score(episodes:\n"), "not_loadable", {"scorer.py", "SyntaxError"}},
+    {"CrashingSharedObject", shared_object("segv"), "crashed", {"hostile", "signal 11"}},
+    {"AbortingSharedObject", shared_object("abort"), "crashed", {"hostile", "signal 6"}},
+    {"ExitingSharedObject", shared_object("exit"), "crashed", {"hostile", "code 3"}},
+    {"ThrowingSharedObject", shared_object("throw"), "threw", {"hostile", "the deed was to throw"}},
+    {"NotANumber", shared_object("nan"), "not_finite", {"hostile", "NaN"}},
+    {"UnwrittenScore", shared_object("leave_unwritten"), "unwritten", {"hostile", "unwritten"}},
 };
 INSTANTIATE_TEST_SUITE_P(By, Hostile, ::testing::ValuesIn(kDeeds),
                          [](const auto& info) { return std::string(info.param.name); });

@@ -41,8 +41,8 @@ TEST(JobStatus, ReadsBackWhatItWrote) {
   for (const Status& status :
        {Status(Checking{"looked at", true}), Status(Queued{"waits"}), Status(Running{Request::pause}),
         Status(Paused{"held"}), Status(Retrying{"crashed", then}), Status(Succeeded{{{"model", "model"}}}),
-        Status(Failed{"why", "plugin"}), Status(Cancelled{"by its owner"}),
-        Status(Rejected{"why", "/r/x"})}) {
+        Status(Failed{"why", "internal"}), Status(Failed{"why", "plugin", "crashed"}),
+        Status(Cancelled{"by its owner"}), Status(Rejected{"why", "/r/x"})}) {
     const Status back = status_from_json(to_json(status));
     EXPECT_EQ(to_json(back), to_json(status));
     EXPECT_EQ(state_of(back), state_of(status));

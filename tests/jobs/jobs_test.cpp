@@ -406,6 +406,7 @@ TEST_F(Home, DoesNotRetryWhatWouldFailAgain) {
   EXPECT_EQ(jobs_->get(id).attempt, 1);
   EXPECT_EQ(jobs_->get(id).reason, "the scorer crashed");
   EXPECT_EQ(jobs_->get(id).code, "plugin");
+  EXPECT_EQ(to_json(jobs_->get(id))["failure"], "crashed");
 }
 
 TEST_F(Home, RetriesWhatTheWorkerCallsTransient) {

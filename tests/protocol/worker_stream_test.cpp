@@ -15,11 +15,14 @@ TEST(WorkerStream, HelloSurvivesTheWire) {
 
 TEST(WorkerStream, FinishedCarriesWhyItFailed) {
   WorkerFinished sent{WorkerOutcome::failed, ErrorCode::plugin, "scorer crashed", true, {}};
+  EXPECT_EQ(finished_from_json(to_json(sent)).failure, "");
+  sent.failure = "crashed";
   const WorkerFinished read = finished_from_json(to_json(sent));
   EXPECT_EQ(read.outcome, WorkerOutcome::failed);
   EXPECT_EQ(read.error_code, ErrorCode::plugin);
   EXPECT_EQ(read.error_message, "scorer crashed");
   EXPECT_TRUE(read.transient);
+  EXPECT_EQ(read.failure, "crashed");
 }
 
 TEST(WorkerStream, FinishedCarriesWhyItPaused) {

@@ -150,7 +150,8 @@ int main(int argc, char** argv) {
                   {.outcome = WorkerOutcome::failed,
                    .error_code = ErrorCode::plugin,
                    .error_message = "the scorer crashed",
-                   .transient = word == "transient"});
+                   .transient = word == "transient",
+                   .failure = "crashed"});
   if (word == "abort") ::abort();
   if (word == "kill") ::raise(SIGKILL);
   if (word == "deaf") return ::pause();

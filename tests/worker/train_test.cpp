@@ -504,6 +504,7 @@ TEST_F(Train, AnIterationWithoutAScoreFailsTheJobWithTheFirstCause) {
                                                   failing,
                                         .on_error = "skip"}));
     EXPECT_EQ(end.finished["error"]["code"], "plugin") << end.finished.dump();
+    EXPECT_EQ(end.finished["error"]["failure"], "threw") << end.finished.dump();
     return end.finished["error"]["message"].get<std::string>();
   };
   for (const auto& [name, failing, cause] :
