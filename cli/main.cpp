@@ -2,6 +2,7 @@
 // state of its own.
 #include <iostream>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "base/nearest.h"
@@ -20,20 +21,31 @@ std::string see_help(std::string message, const std::string& where) {
   return message + " See: " + where + " --help";
 }
 
-// The first argument that is no option should be the name of one of `commands`.
-void refuse_unknown_command(const std::vector<std::string>& arguments,
-                            const std::vector<std::string>& commands, const std::string& where) {
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--home") {
-      ++i;  // its value is no command
-      continue;
-    }
-    if (arguments[i].starts_with("-")) continue;
-    if (std::ranges::find(commands, arguments[i]) == commands.end())
-      throw Error(
-          ErrorCode::invalid_argument,
-          see_help("unknown command \"" + arguments[i] + "\"" + did_you_mean(arguments[i], commands), where));
-    return;
+// `help VERB` is another way to say `VERB --help`.
+std::vector<std::string> without_help_verb(std::vector<std::string> arguments) {
+  if (arguments.empty() || arguments.front() != "help") return arguments;
+  arguments.erase(arguments.begin());
+  arguments.push_back("--help");
+  return arguments;
+}
+
+// The first argument that is no option should be the name of one of the app's commands, and the next one that
+// of a part of it, where it has parts.
+void refuse_unknown_command(const CLI::App& app, std::span<const std::string> arguments,
+                            const std::string& where) {
+  std::vector<std::string> names;
+  for (const CLI::App* part : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(part->get_name());
+  for (size_t i = 0; i < arguments.size() && !names.empty(); ++i) {
+    const std::string& name = arguments[i];
+    if (name == "--home") ++i;  // its value is no command
+    if (name.starts_with("-")) continue;
+    if (std::ranges::find(names, name) != names.end())
+      return refuse_unknown_command(*app.get_subcommand(name), arguments.subspan(i + 1), where + " " + name);
+    std::string advice = did_you_mean(name, names);
+    if (advice.empty() && app.get_parent() != nullptr)
+      advice = "; there is: " + CLI::detail::join(names, ", ");
+    throw Error(ErrorCode::invalid_argument, see_help("unknown command \"" + name + "\"" + advice, where));
   }
 }
 
@@ -67,7 +79,8 @@ class CommandLine {
   CommandLine() {
     app_.set_version_flag("--version", "rftctl " RFT_VERSION);
     app_.require_subcommand(1);
-    app_.footer(std::string("Each command has its own --help, with an example.\n") + kExitCodesHelp);
+    app_.footer(std::string("Each command has its own --help (or: rftctl help COMMAND), with an example.\n") +
+                kExitCodesHelp);
     add_common_options(app_, common_);
     for (const Command& command : command_table()) {
       CLI::App* const sub = app_.add_subcommand(std::string(command.name), std::string(command.summary));
@@ -79,7 +92,7 @@ class CommandLine {
   }
 
   int main(int argc, char** argv) {
-    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    const std::vector<std::string> arguments = without_help_verb({argv + 1, argv + argc});
     if (!arguments.empty() && arguments.front() == "__complete") {
       std::cout << complete(app_, {arguments.begin() + 1, arguments.end()});
       return kOk;
@@ -88,10 +101,9 @@ class CommandLine {
     const bool json = std::ranges::find(arguments, "--json") != arguments.end();
     const Output out(json, Style::of_stdout());
     try {
-      std::vector<std::string> names;
-      for (const Command& command : command_table()) names.emplace_back(command.name);
-      refuse_unknown_command(arguments, names, "rftctl");
-      app_.parse(argc, argv);
+      refuse_unknown_command(app_, arguments, app_.get_name());
+      std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
+      app_.parse(reversed);
     } catch (const CLI::Success& help) {
       return app_.exit(help);
     } catch (const CLI::ParseError& error) {

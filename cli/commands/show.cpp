@@ -26,10 +26,12 @@ std::string details_of(const Json& job, const Style& style) {
   add("scorer", text_of(job, "scorer"));
   add("progress", progress_cell(job));
   for (const std::string& line : validation_lines(job)) add("scores", line);
-  add("attempts", whole(whole_of(job, "attempt")) + " started, " + whole(whole_of(job, "num_failures")) +
-                      " failed of at most " + whole(whole_of(job, "max_attempts")));
-  add("resources", whole_of(job, "gpus") > 0 ? whole(whole_of(job, "gpus")) + " GPUs"
-                                             : count(whole_of(job, "cores"), "all") + " CPU cores");
+  if (whole_of(job, "max_attempts") > 0) {  // its job.toml has been read
+    add("attempts", whole(whole_of(job, "attempt")) + " started, " + whole(whole_of(job, "num_failures")) +
+                        " failed of at most " + whole(whole_of(job, "max_attempts")));
+    add("resources", whole_of(job, "gpus") > 0 ? whole(whole_of(job, "gpus")) + " GPUs"
+                                               : count(whole_of(job, "cores"), "all") + " CPU cores");
+  }
   add("created", time("created_at"));
   add("started", time("started_at"));
   add("finished", time("finished_at"));

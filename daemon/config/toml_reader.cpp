@@ -90,8 +90,10 @@ class Reader {
       return toml::parse(text, lines_.file.string());
     } catch (const toml::parse_error& error) {
       fail(where(error.source().begin.line),
-           fmt::format("not valid TOML: {}; look for a missing quote, bracket or '=' there",
-                       error.description()));
+           fmt::format("not valid TOML: {}; {}", error.description(),
+                       error.description().find("redefine") != std::string_view::npos
+                           ? "it stands above already: put both together in one place"
+                           : "look for a missing quote, bracket or '=' there"));
     }
   }
 
@@ -184,6 +186,8 @@ class Reader {
     if (const auto near = nearest(name, key_names(std::nullopt)))
       for (const auto& key : keys_)
         if (key.name == *near) return fmt::format("did you mean {}?", full_name(key.section, *near));
+    if (names.empty())
+      return fmt::format("every key stands in a section: [{}]", fmt::join(section_names(), "], ["));
     return fmt::format("the keys here are {}", fmt::join(names, ", "));
   }
 

@@ -208,9 +208,12 @@ Why Jobs::why(const std::string& job) const {
 
 fs::path Jobs::folder(const std::string& job) const {
   const Job row = implementation_->row(implementation_->find(job));
-  const auto* rejected = std::get_if<Rejected>(&row.status);
-  const fs::path folder =
-      rejected != nullptr ? rejected->folder : implementation_->home.job(row.folder_name());
+  if (std::holds_alternative<Rejected>(row.status))
+    throw Error(
+        ErrorCode::conflict,
+        fmt::format("job {} was rejected and so has written nothing; see: rftctl why {}", row.id, row.id),
+        "job");
+  const fs::path folder = implementation_->home.job(row.folder_name());
   if (!fs::is_directory(folder))
     throw Error(ErrorCode::conflict,
                 fmt::format("the folder of job {} is not there yet: {}", row.id, reason_of(row.status)),

@@ -105,7 +105,7 @@ class Jobs {
   // others it is an Error(conflict).
   JobView get(const std::string& job) const;
   Why why(const std::string& job) const;
-  // HOME/jobs/17-fraud, of a job whose folder is there.
+  // HOME/jobs/17-fraud, of a job whose folder is there; Error(conflict) before that, and for a rejected job.
   std::filesystem::path folder(const std::string& job) const;
   // The text of the job's plan.toml: every value resolved. Throws Error(conflict) before it has been made.
   std::string plan(const std::string& job) const;

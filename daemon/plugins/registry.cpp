@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "plugins/plugin_error.h"
 
 namespace rft::plugins {
@@ -277,11 +278,15 @@ std::string Registry::why_absent(const std::string& name, const std::string& kin
   for (const auto& [file, dropped] : dropped_)
     if (file.stem() == name && dropped.settled && !dropped.plugin)
       return file.string() + " is refused: " + dropped.refusal;
-  std::string names;
-  for (const auto& [known, plugin] : ready_)
-    if (kind_of(plugin) == kind) names += (names.empty() ? "" : ", ") + known;
-  return "neither a registered one (" + (names.empty() ? "there are none" : names) +
-         ") nor a file of the folder";
+  std::vector<std::string> names;
+  std::string list;
+  for (const auto& [known, plugin] : ready_) {
+    if (kind_of(plugin) != kind) continue;
+    names.push_back(known);
+    list += (list.empty() ? "" : ", ") + known;
+  }
+  return "neither a registered one (" + (list.empty() ? "there are none" : list) +
+         ") nor a file of the folder" + did_you_mean(name, names);
 }
 
 fs::path shipped_plugins_folder() {

@@ -41,9 +41,20 @@ TEST(Rftctl, AMistypedCommandOrOptionIsUsageAndNamesTheNearest) {
   const ProgramResult option = rftctl({"ls", "--jsno"});
   EXPECT_EQ(option.exit_code, kUsage);
   EXPECT_THAT(option.errors, HasSubstr("did you mean \"--json\"?"));
+  const ProgramResult part = rftctl({"models", "nw"});
+  EXPECT_EQ(part.exit_code, kUsage);
+  EXPECT_THAT(part.errors,
+              HasSubstr("unknown command \"nw\"; did you mean \"new\"? See: rftctl models --help"));
+  EXPECT_THAT(rftctl({"fine-tunes", "list"}).errors, HasSubstr("unknown command \"list\"; there is: create"));
   EXPECT_EQ(rftctl({}).exit_code, kUsage);
   EXPECT_EQ(rftctl({"show"}).exit_code, kUsage);
   EXPECT_EQ(rftctl({"ls", "--state", "runing"}).exit_code, kUsage);
+}
+
+TEST(Rftctl, HelpIsAlsoAVerb) {
+  EXPECT_EQ(rftctl({"help"}).output, rftctl({"--help"}).output);
+  EXPECT_EQ(rftctl({"help", "models", "new"}).output, rftctl({"models", "new", "--help"}).output);
+  EXPECT_THAT(rftctl({"help", "wach"}).errors, HasSubstr("did you mean \"watch\"?"));
 }
 
 TEST(Rftctl, WithoutADaemonItEndsWithFourAndTheMend) {

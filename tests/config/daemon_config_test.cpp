@@ -50,6 +50,8 @@ TEST(DaemonConfig, RefusesUnknownKeys) {
   const TempDir folder;
   const auto file = write_text(folder.path() / "rftd.toml", "[retry]\nfirst_delay = 1\n");
   EXPECT_THAT(error_of(file), HasSubstr("did you mean first_delay_s?"));
+  EXPECT_THAT(error_of(write_text(folder.path() / "rftd.toml", "foo = 1\n")),
+              HasSubstr("unknown key foo; every key stands in a section: ["));
 }
 
 TEST(DaemonConfigExample, IsTheFileInEtc) {

@@ -16,6 +16,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr const char* kRequired =
@@ -96,6 +97,8 @@ TEST_F(JobConfigFile, RefusesValuesOutOfRange) {
 TEST_F(JobConfigFile, PointsAtASyntaxError) {
   EXPECT_THAT(error_of("name = \"a\"\n[model\npath = 1\n"),
               AllOf(StartsWith(":2: not valid TOML: "), HasSubstr("missing quote, bracket")));
+  EXPECT_THAT(error_of(std::string(kRequired) + "[model]\ndtype = \"auto\"\n"),
+              AllOf(HasSubstr("'model'; it stands above already"), Not(HasSubstr("missing quote"))));
 }
 
 TEST_F(JobConfigFile, RefusesFiltersInRolloutsWithTheReason) {

@@ -630,7 +630,8 @@ TEST_F(Home, RejectsAnUnknownScorerAndAdapter) {
   write_text(
       folder / "job.toml",
       "[model]\npath = \"tiny\"\n[data]\ntrain = \"train.jsonl\"\n[scorer]\nplugin = \"exact_mash\"\n");
-  EXPECT_THAT(rejection_of(folder), HasSubstr("exact_mash"));
+  EXPECT_THAT(rejection_of(folder), HasSubstr("did you mean \"exact_match\"?"));
+  EXPECT_THROW(jobs_->folder("bad"), Error) << "it has no log";
   folder = make_folder("worse");
   write_text(folder / "job.toml",
              "[model]\npath = \"tiny\"\n[data]\ntrain = \"train.jsonl\"\nadapter = "
