@@ -170,6 +170,17 @@ def summarize(episodes):
   EXPECT_EQ(numbers->at("mean"), 13.0);
 }
 
+TEST(PythonScorer, AFigureThatIsNoNumberIsNamed) {
+  const TemporaryFolder folder;
+  ScorerHost scorer(python_options(folder,
+                                   "def score(episodes):\n    return [1 for e in episodes]\n"
+                                   "def summarize(episodes):\n    return {'f1': 'high'}\n"));
+  const auto requests = requests_of({"a"});
+  const auto results = scorer.score(requests);
+  expect_plugin_error(PluginFailure::threw, {"scorer.py: its figure \"f1\" is no number: 'high' (while"},
+                      [&] { scorer.summarize(requests, results); });
+}
+
 TEST(PythonScorer, ErrorsSayTheExceptionAndItsLine) {
   const TemporaryFolder folder;
   expect_plugin_error(

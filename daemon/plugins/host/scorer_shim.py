@@ -190,7 +190,7 @@ def serve(module, path, requests, write):
         try:
             if "summarize" in request:
                 numbers = module.summarize(request["summarize"])
-                write({"summary": {str(name): number(value, f'"{name}"') for name, value in numbers.items()}})
+                write({"summary": {str(name): number(value, f'its figure "{name}"') for name, value in numbers.items()}})
                 continue
             batch.append(request)
             if len(batch) < request["of"]:
@@ -200,7 +200,7 @@ def serve(module, path, requests, write):
                 write(result)
         except Exception as error:
             traceback.print_exc()
-            write({"batch_error": where(error, path)})
+            write({"batch_error": str(error) if isinstance(error, NoNumber) else where(error, path)})
 
 
 def main():
