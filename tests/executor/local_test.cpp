@@ -62,6 +62,24 @@ TEST_F(LocalAttempt, HidesTheGpusFromAJobThatWasGivenNone) {
   EXPECT_THAT(text("args"), HasSubstr("--device cpu []"));
 }
 
+TEST_F(LocalAttempt, SpinsShortlyUnlessTheDaemonsEnvironmentSaysOtherwise) {
+  ::unsetenv("OMP_WAIT_POLICY");
+  ::unsetenv("GOMP_SPINCOUNT");
+  const auto spin_count = [this] {
+    ended_.reset();
+    io_.restart();
+    const auto placement = place("echo \"$GOMP_SPINCOUNT\" > spin");
+    EXPECT_TRUE(run_until([&] { return ended_.has_value(); }));
+    return text("spin");
+  };
+  EXPECT_EQ(spin_count(), "1000\n");
+  ::setenv("GOMP_SPINCOUNT", "5", 1);
+  EXPECT_EQ(spin_count(), "5\n");
+  ::unsetenv("GOMP_SPINCOUNT");
+  ::setenv("OMP_WAIT_POLICY", "active", 1);
+  EXPECT_EQ(spin_count(), "\n");
+}
+
 TEST_F(LocalAttempt, IsKilledWithWhatItStarted) {
   const auto placement = place("sleep 60 & echo $! > child; wait");
   ASSERT_TRUE(run_until([&] { return !text("child").empty(); }));
