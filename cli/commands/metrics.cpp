@@ -45,15 +45,20 @@ class FigureNames {
   // Throws Error(not_found) for one that no row has.
   void require(const std::string& name, const std::string& job) const {
     if (names_.contains(name)) return;
-    const std::vector<std::string> known(names_.begin(), names_.end());
-    const std::string near = did_you_mean(name, known);
-    throw Error(
-        ErrorCode::not_found,
-        "job " + job + " has no figures \"" + name + "\" yet" +
-            (near.empty() ? "; the names that it has are in: rftctl metrics " + job + " --json" : near));
+    throw Error(ErrorCode::not_found,
+                "job " + job + " has no figures \"" + name + "\" yet" + advice(name, job));
   }
 
  private:
+  std::string advice(const std::string& name, const std::string& job) const {
+    std::string of_groups;
+    for (const std::string& known : names_)
+      if (known.ends_with("/" + name)) of_groups += (of_groups.empty() ? "" : ", ") + known;
+    if (!of_groups.empty()) return "; there is: " + of_groups;
+    const std::string near = did_you_mean(name, std::vector<std::string>(names_.begin(), names_.end()));
+    return near.empty() ? "; the names that it has are in: rftctl metrics " + job + " --json" : near;
+  }
+
   std::set<std::string> names_;
 };
 

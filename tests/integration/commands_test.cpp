@@ -56,6 +56,9 @@ TEST_F(Commands, CancelledJobIsTakenUpAgainByRetry) {
   EXPECT_EQ(cancelled.json["state"], "cancelled");
   EXPECT_TRUE(home_.worker_pids().empty());
   EXPECT_EQ(home_.rftctl({"wait", std::to_string(id)}).exit_code, cli::kCancelled);
+  const Answer exported = home_.rftctl({"export", std::to_string(id), home_.staging("model").string()});
+  EXPECT_EQ(exported.exit_code, cli::kConflict);
+  EXPECT_THAT(exported.errors, HasSubstr("its best weights so far are in "));
 
   ASSERT_EQ(on("retry", id).exit_code, 0);
   EXPECT_EQ(home_.wait(id)["state"], "succeeded");

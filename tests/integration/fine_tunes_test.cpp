@@ -83,6 +83,8 @@ TEST_F(FineTunes, CreateMakesAJobFromFilesAndGoesOnFromAnothers) {
   const Answer unknown = home_.rftctl({"metrics", "words", "--name", "rollout/score_men"});
   EXPECT_EQ(unknown.exit_code, cli::kNotFound);
   EXPECT_THAT(unknown.errors, HasSubstr("did you mean \"rollout/score_mean\"?"));
+  EXPECT_THAT(home_.rftctl({"metrics", "words", "--chart", "score_mean"}).errors,
+              HasSubstr("there is: rollout/score_mean, "));
   EXPECT_EQ(home_.rftctl({"metrics", "words", "--name", "rollout/score_mean"}).exit_code, 0);
 }
 
