@@ -42,7 +42,7 @@ fs::path model_folder(const Session& session, const std::string& model) {
 }
 
 std::string problem_of(const Json& model) {
-  if (const std::string error = text_of(model, "error"); !error.empty()) return error;
+  if (std::string error = text_of(model, "error"); !error.empty()) return error;
   std::string problems;
   for (const Json& key : model.value("unsupported", Json::array()))
     problems += (problems.empty() ? "not supported: " : ", ") + key.get<std::string>();
