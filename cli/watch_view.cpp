@@ -15,6 +15,7 @@ constexpr size_t kChartHeight = 5;
 
 std::vector<double> values_of(const std::map<int64_t, double>& points) {
   std::vector<double> values;
+  values.reserve(points.size());
   for (const auto& [iteration, value] : points) values.push_back(value);
   return values;
 }

@@ -165,7 +165,7 @@ Finding check_programs() {
   const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
   for (const std::string name : {"rftd", "rft-worker", "rft-plugin-host"})
     if (const std::string fault = fault_of(folder / name); !fault.empty())
-      faults.append(faults.empty() ? "" : "; ").append(name).append(" ").append(fault);
+      faults += (faults.empty() ? "" : "; ") + name + " " + fault;
   if (faults.empty()) return {"programs", Verdict::ok, "start, all in " + folder.string(), ""};
   return {"programs", Verdict::failed, faults + " (in " + folder.string() + ")",
           "build or install the whole of rftd, of one version; a library that is not found has moved since: "

@@ -61,7 +61,7 @@ struct Watch {
   }
 };
 
-class LocalPlacement : public Placement {
+class LocalPlacement final : public Placement {
  public:
   LocalPlacement(asio::io_context& io, const ProcessOptions& options,
                  std::function<void(const ExitStatus&)> ended)

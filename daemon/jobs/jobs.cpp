@@ -159,7 +159,7 @@ JobView Jobs::Implementation::decorated(JobView view) const {
   return view;
 }
 
-Jobs::Jobs(asio::io_context& io, Options options)
+Jobs::Jobs(asio::io_context& io, const Options& options)
     : implementation_(std::make_unique<Implementation>(io, options)) {}
 Jobs::~Jobs() = default;
 
@@ -274,7 +274,7 @@ std::vector<JobView> Jobs::list(const JobFilter& filter) const {
   return views;
 }
 
-void Jobs::submit(const fs::path& given, const std::string& mutation_id, Done done) {
+void Jobs::submit(const fs::path& given, const std::string& mutation_id, const Done& done) {
   auto& part = *implementation_;
   const fs::path folder = given.has_filename() ? given : given.parent_path();  // "x/" names x
   if (!mutation_id.empty())
@@ -293,7 +293,7 @@ void Jobs::submit(const fs::path& given, const std::string& mutation_id, Done do
   part.ledger.when(part.lifecycle.submit({folder, *info}, mutation_id), is_kept, done);
 }
 
-void Jobs::pause(const std::string& job, const std::string& mutation_id, Done done) {
+void Jobs::pause(const std::string& job, const std::string& mutation_id, const Done& done) {
   auto& part = *implementation_;
   part.mutate(job, mutation_id, is_at_rest, done, [&](const Job& row) {
     const auto* running = std::get_if<Running>(&row.status);
@@ -311,7 +311,7 @@ void Jobs::pause(const std::string& job, const std::string& mutation_id, Done do
   });
 }
 
-void Jobs::resume(const std::string& job, const std::string& mutation_id, Done done) {
+void Jobs::resume(const std::string& job, const std::string& mutation_id, const Done& done) {
   auto& part = *implementation_;
   part.mutate(
       job, mutation_id, [](const Job&) { return true; }, done,
@@ -325,7 +325,7 @@ void Jobs::resume(const std::string& job, const std::string& mutation_id, Done d
       });
 }
 
-void Jobs::cancel(const std::string& job, const std::string& mutation_id, Done done) {
+void Jobs::cancel(const std::string& job, const std::string& mutation_id, const Done& done) {
   auto& part = *implementation_;
   part.mutate(
       job, mutation_id, [](const Job& row) { return is_finished(state_of(row.status)); }, done,
@@ -338,7 +338,7 @@ void Jobs::cancel(const std::string& job, const std::string& mutation_id, Done d
       });
 }
 
-void Jobs::retry(const std::string& job, const std::string& mutation_id, Done done) {
+void Jobs::retry(const std::string& job, const std::string& mutation_id, const Done& done) {
   auto& part = *implementation_;
   part.mutate(
       job, mutation_id, [](const Job&) { return true; }, done,
@@ -358,7 +358,7 @@ void Jobs::retry(const std::string& job, const std::string& mutation_id, Done do
       });
 }
 
-void Jobs::wait(const std::string& job, Done done) {
+void Jobs::wait(const std::string& job, const Done& done) {
   implementation_->ledger.when(
       implementation_->find(job), [](const Job& row) { return is_finished(state_of(row.status)); }, done);
 }

@@ -90,7 +90,7 @@ class Jobs {
 
   // Opens the store and reads what is there; throws Error for state that cannot be read, leaving it
   // untouched.
-  Jobs(boost::asio::io_context& io, Options options);
+  Jobs(boost::asio::io_context& io, const Options& options);
   ~Jobs();
 
   // Before start().
@@ -122,18 +122,18 @@ class Jobs {
   //
   // Takes a copy of a folder of this machine, which is left as it is. Answered when the job is kept: it has
   // its id and its copy is durable; what is wrong inside is found after that (state checking, then rejected).
-  void submit(const std::filesystem::path& folder, const std::string& mutation_id, Done done);
+  void submit(const std::filesystem::path& folder, const std::string& mutation_id, const Done& done);
   // Answered when the worker has written its resume point and ended. A queued job is held.
-  void pause(const std::string& job, const std::string& mutation_id, Done done);
+  void pause(const std::string& job, const std::string& mutation_id, const Done& done);
   // A paused job is queued again.
-  void resume(const std::string& job, const std::string& mutation_id, Done done);
+  void resume(const std::string& job, const std::string& mutation_id, const Done& done);
   // Answered when the worker has ended. The job's files stay.
-  void cancel(const std::string& job, const std::string& mutation_id, Done done);
+  void cancel(const std::string& job, const std::string& mutation_id, const Done& done);
   // A failed or cancelled job is queued again, from its last resume point, with all its attempts; a retrying
   // one starts without its delay.
-  void retry(const std::string& job, const std::string& mutation_id, Done done);
+  void retry(const std::string& job, const std::string& mutation_id, const Done& done);
   // Changes nothing: answered once the job is finished (or at once if it is).
-  void wait(const std::string& job, Done done);
+  void wait(const std::string& job, const Done& done);
 
  private:
   class Implementation;

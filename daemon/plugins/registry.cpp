@@ -85,9 +85,9 @@ fs::path inside(const fs::path& folder, const std::string& relative) {
 
 }  // namespace
 
-Registry::Registry(fs::path shipped, fs::path dropped, double settle_s)
+Registry::Registry(fs::path shipped, const fs::path& dropped, double settle_s)
     : shipped_folder_(std::move(shipped)),
-      dropped_folder_(fs::absolute(std::move(dropped)).lexically_normal()),
+      dropped_folder_(fs::absolute(dropped).lexically_normal()),
       settle_s_(settle_s),
       store_(dropped_folder_ / ".store") {
   scan_shipped();

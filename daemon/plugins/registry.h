@@ -51,7 +51,7 @@ class Registry {
   // `shipped` and `dropped` are folders; the first may be absent, the second is made if it is missing.
   // The store is `dropped`/.store. Scans once; what lies in `dropped` at that moment settles at once if it
   // was last changed more than `settle_s` ago.
-  Registry(std::filesystem::path shipped, std::filesystem::path dropped, double settle_s = 2);
+  Registry(std::filesystem::path shipped, const std::filesystem::path& dropped, double settle_s = 2);
 
   // Looks at the folders again; the files in `moved_in` are known to be whole. Answers whether rows()
   // changed. An unreadable file is a refused row, never an exception.
