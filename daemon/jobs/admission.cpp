@@ -290,7 +290,8 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
                     scorer.plugin.digest,
                     scorer.unconfined,
                     lora_adapter};
-    fs::remove(folder / "manifest.sha256");
+    // What a broken-off admission left is not of this one.
+    for (const char* file : {"manifest.sha256", "memory.json"}) fs::remove(folder / file);
     write_file_atomically(folder / "plan.toml", config::to_toml(job));
     const std::string manifest_digest = write_manifest(folder);
     const bool has_chat_template = check_model_once(model).has_chat_template;

@@ -517,6 +517,11 @@ class Plugins : public Home {
     write_text(folder / "job.toml", toml);
     return folder;
   }
+  // Drops the plugin, and before it has settled a job that names it.
+  std::string submit_with_new_grader(const std::string& key) {
+    write_text(root_ / "plugins/grader.py", kGrader);
+    return submit(make_folder_with(key, "grader"));
+  }
 };
 
 TEST_F(Plugins, AJobWaitsForTheNewBytesOfTheOneThatItNames) {
@@ -532,16 +537,14 @@ TEST_F(Plugins, AJobWaitsForTheNewBytesOfTheOneThatItNames) {
 
 TEST_F(Plugins, AJobWaitsForANewScorer) {
   start_with_settle_s(0.3);
-  write_text(root_ / "plugins/grader.py", kGrader);
-  const std::string id = submit(make_folder_with("scorer", "grader"));
+  const std::string id = submit_with_new_grader("scorer");
   ASSERT_TRUE(run_until_state(id, State::succeeded)) << jobs_->get(id).reason;
   EXPECT_THAT(reasons_published(id, "checking"), Contains(HasSubstr(kWaitsForGrader)));
 }
 
 TEST_F(Plugins, AJobWaitsForANewAdapter) {
   start_with_settle_s(0.3);
-  write_text(root_ / "plugins/grader.py", kGrader);
-  const std::string id = submit(make_folder_with("adapter", "grader"));
+  const std::string id = submit_with_new_grader("adapter");
   ASSERT_TRUE(run_until_state(id, State::rejected)) << jobs_->get(id).reason;
   EXPECT_THAT(reasons_published(id, "checking"), Contains(HasSubstr(kWaitsForGrader)));
   EXPECT_THAT(jobs_->get(id).reason, HasSubstr("is a scorer, and a dataset-adapter is wanted"));
@@ -549,12 +552,22 @@ TEST_F(Plugins, AJobWaitsForANewAdapter) {
 
 TEST_F(Plugins, AJobThatIsCancelledWaitsNoMore) {
   start_with_settle_s(0.3);
-  write_text(root_ / "plugins/grader.py", kGrader);
-  const std::string id = submit(make_folder_with("scorer", "grader"));
+  const std::string id = submit_with_new_grader("scorer");
   ASSERT_TRUE(run_until([&] { return jobs_->get(id).reason.find(kWaitsForGrader) == 0; }));
   answer_to([&](Jobs::Done done) { jobs_->cancel(id, "", done); });
   ASSERT_TRUE(run_until_plugin("grader", "ready"));
   EXPECT_EQ(jobs_->get(id).state, State::cancelled);
+}
+
+TEST_F(Plugins, AnAdmissionThatBeginsAnewListsOnlyWhatItMade) {
+  start_with_settle_s(3600);
+  const std::string id = submit_with_new_grader("scorer");
+  ASSERT_TRUE(run_until([&] { return jobs_->get(id).reason.find(kWaitsForGrader) == 0; }));
+  write_text(folder_of(id) / "memory.json", "{}");  // as one leaves it that a crash breaks off at its end
+  stop();
+  start_with_settle_s(0.3);
+  ASSERT_TRUE(run_until_state(id, State::succeeded)) << jobs_->get(id).reason;
+  EXPECT_THAT(read_file(folder_of(id) / "manifest.sha256"), ::testing::Not(HasSubstr("memory.json")));
 }
 
 TEST_F(Plugins, OneThatARenameBringsIsTakenAtOnce) {
