@@ -43,6 +43,10 @@ void follow_in_lines(const Output& out, JobFeed& feed, WatchView& view) {
 
 void follow_on_screen(JobFeed& feed, WatchView& view) {
   Screen screen;
+  const auto draw = [&] {
+    view.set_width(screen.width());
+    screen.draw(view.picture());
+  };
   auto next_draw = Clock::now();
   bool drawn = true;
   while (!is_finished(text_of(view.job(), "state"))) {
@@ -51,13 +55,11 @@ void follow_on_screen(JobFeed& feed, WatchView& view) {
     const bool had_input = screen.take_input();
     if (had_input || update.kind != JobUpdate::Kind::timeout) drawn = false;
     if (drawn || Clock::now() < next_draw) continue;
-    view.set_width(screen.width());
-    screen.draw(view.picture());
+    draw();
     next_draw = Clock::now() + kRedrawInterval;
     drawn = true;
   }
-  view.set_width(screen.width());
-  screen.draw(view.picture());
+  draw();
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ class PluginWatch {
   PluginWatch(boost::asio::io_context& io, const std::filesystem::path& shipped,
               const std::filesystem::path& dropped, double settle_s, std::function<void()> changed);
 
-  // Looks now, whether or not there was a hint yet.
-  void rescan() { rescan({}); }
+  // Looks now, whether or not there was a hint yet. See plugins::Registry::rescan.
+  void rescan(const std::vector<std::filesystem::path>& moved_in = {});
   // Calls `then` once no file of the plugin `name` is settling, which may be now.
   void when_settled(const std::string& name, std::function<void()> then);
 
@@ -36,7 +36,6 @@ class PluginWatch {
                                   const std::string& kind) const;
 
  private:
-  void rescan(const std::vector<std::filesystem::path>& moved_in);
   void call_settled();
 
   mutable std::mutex mutex_;  // of the registry
