@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 
 namespace rft::cli {
@@ -17,8 +18,10 @@ Connection::Connection(zmq::context_t& zmq, zmq::socket_type type, const std::fi
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::reconnect_ivl, kReconnectMs);
   monitor_.set(zmq::sockopt::linger, 0);
-  const std::string name =
-      "inproc://monitor-" + std::to_string(reinterpret_cast<uintptr_t>(socket_.handle()));
+  // Named by a number, not by the socket's address: a new socket can have the address of an ended one of
+  // which libzmq has yet to clear the monitor's name away.
+  static std::atomic<uint64_t> count = 0;
+  const std::string name = "inproc://monitor-" + std::to_string(++count);
   if (zmq_socket_monitor(socket_.handle(), name.c_str(), kWatched) != 0) throw zmq::error_t();
   monitor_.connect(name);
   socket_.connect("ipc://" + path.string());

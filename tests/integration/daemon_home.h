@@ -122,7 +122,9 @@ class DaemonHome {
   Json show(int64_t job) const { return rftctl({"show", std::to_string(job)}).json; }
   // The job once it has finished.
   Json wait(int64_t job) const {
-    return rftctl({"wait", std::to_string(job), "--timeout", std::to_string(kPatience.count())}).json;
+    Answer answer = rftctl({"wait", std::to_string(job), "--timeout", std::to_string(kPatience.count())});
+    if (answer.json.is_null()) throw std::runtime_error("job " + std::to_string(job) + ": " + answer.errors);
+    return std::move(answer.json);
   }
 
   // ---- folders ----
