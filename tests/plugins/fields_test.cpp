@@ -16,6 +16,8 @@ TEST(Fields, ReadsTheTopLevel) {
   EXPECT_EQ(fields.boolean("yes"), true);
   EXPECT_EQ(fields.texts("list"), (std::vector<std::string>{"x", "A"}));
   EXPECT_EQ(fields.raw("deep"), R"({"text": [1, {"n": "}"}]})");
+  EXPECT_TRUE(fields.table("deep")->has("text"));
+  EXPECT_FALSE(fields.table("none"));
   EXPECT_FALSE(fields.text("none"));
   EXPECT_FALSE(fields.text("absent"));
   EXPECT_TRUE(fields.has("none"));
@@ -29,6 +31,7 @@ TEST(Fields, NamesTheKeyOfAWrongType) {
   EXPECT_THROW(fields.number("b"), std::invalid_argument);
   EXPECT_THROW(fields.boolean("a"), std::invalid_argument);
   EXPECT_THROW(fields.texts("c"), std::invalid_argument);
+  EXPECT_THROW(fields.table("c"), std::invalid_argument);
   EXPECT_THROW(fields.allow_only({"a", "b"}), std::invalid_argument);
   EXPECT_NO_THROW(fields.allow_only({"a", "b", "c"}));
 }

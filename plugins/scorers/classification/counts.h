@@ -1,5 +1,5 @@
 // A confusion matrix's margins and what is computed from them. Definitions as in scikit-learn's
-// precision_recall_fscore_support, with a quotient of nothing being 0.
+// precision_recall_fscore_support and balanced_accuracy_score, with a quotient of nothing being 0.
 #pragma once
 
 #include <map>
@@ -32,7 +32,8 @@ class Counts {
     numbers["accuracy"] = quotient(num_correct_, total_);
     numbers["valid_rate"] = quotient(num_valid_, total_);
     add_triple(numbers, "_micro", quotient(num_correct_, num_valid_), quotient(num_correct_, total_));
-    double precision = 0, recall = 0, f1 = 0, num_classes = 0;
+    double precision = 0, recall = 0, f1 = 0, num_classes = 0, weighted_f1 = 0, present_recall = 0,
+           num_present = 0;
     for (const auto& [label, count] : classes_) {
       if (count.support + count.predicted == 0) continue;  // a class that the split does not hold
       const double class_precision = quotient(count.correct, count.predicted);
@@ -43,11 +44,16 @@ class Counts {
       precision += class_precision;
       recall += class_recall;
       f1 += f1_of(class_precision, class_recall);
+      weighted_f1 += count.support * f1_of(class_precision, class_recall);
+      present_recall += class_recall;
+      num_present += count.support > 0;
       ++num_classes;
     }
     numbers["precision_macro"] = quotient(precision, num_classes);
     numbers["recall_macro"] = quotient(recall, num_classes);
     numbers["f1_macro"] = quotient(f1, num_classes);
+    numbers["f1_weighted"] = quotient(weighted_f1, total_);
+    numbers["balanced_accuracy"] = quotient(present_recall, num_present);
     if (!positive.empty() && numbers.count("f1") == 0) add_triple(numbers, "", 0, 0);
     return numbers;
   }

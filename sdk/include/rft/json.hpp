@@ -44,7 +44,7 @@ class Fields {
   }
   bool has(std::string_view key) const { return raw(key).has_value(); }
 
-  // A string, a number, true or false; nothing if the key is absent or null.
+  // A string, a number, true or false, a list, an object; nothing if the key is absent or null.
   std::optional<std::string> text(std::string_view key) const {
     const auto value = present(key);
     if (!value) return std::nullopt;
@@ -77,6 +77,13 @@ class Fields {
       items.push_back(list.parse_string());
     } while (list.take(','));
     return items;
+  }
+  // A nested object, which views the same text as this one.
+  std::optional<Fields> table(std::string_view key) const {
+    const auto value = present(key);
+    if (!value) return std::nullopt;
+    if (value->front() != '{') wrong_type(key, "a table of keys and values");
+    return Fields(*value);
   }
 
   // Throws for a key that is not among `known`: a misspelt option must not be passed over.

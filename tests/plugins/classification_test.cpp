@@ -1,59 +1,9 @@
-// The scorers that come with the daemon, through a host as a job runs them.
-#include "plugins/scorer_host.h"
-#include "plugins/support.h"
+#include "plugins/shipped_scorer.h"
 
 namespace rft::plugins {
 namespace {
 
 using namespace testing;
-
-ScoreRequest request(const std::string& completion, const std::string& output,
-                     const std::string& finish = "eos") {
-  return {.completion = completion, .record_json = dump_json({{"output", output}}), .finish_reason = finish};
-}
-
-class ShippedScorer {
- public:
-  ShippedScorer(const std::string& name, const Json& options)
-      : scorer_([&] {
-          ScorerOptions all = options_for(fs::path(RFT_SHIPPED_PLUGINS_DIR) / (name + ".so"), folder_);
-          all.options = options;
-          return all;
-        }()) {}
-  ScorerHost* operator->() { return &scorer_; }
-  std::vector<double> scores(const std::vector<ScoreRequest>& requests) {
-    std::vector<double> scores;
-    for (const auto& result : scorer_.score(requests)) scores.push_back(result.score.value());
-    return scores;
-  }
-
- private:
-  TemporaryFolder folder_;
-  ScorerHost scorer_;
-};
-
-TEST(ExactMatch, ComparesAsItsOptionsSay) {
-  const std::vector<ScoreRequest> requests = {request("b", "b"), request(" b\n", "b"), request("B", "b"),
-                                              request("c", "b")};
-  EXPECT_EQ(ShippedScorer("exact_match", Json::object()).scores(requests), (std::vector<double>{1, 1, 0, 0}));
-  EXPECT_EQ(ShippedScorer("exact_match", {{"strip", false}}).scores(requests),
-            (std::vector<double>{1, 0, 0, 0}));
-  EXPECT_EQ(ShippedScorer("exact_match", {{"ignore_case", true}}).scores(requests),
-            (std::vector<double>{1, 1, 1, 0}));
-  EXPECT_EQ(ShippedScorer("exact_match", Json::object())->score(requests)[3].reason, "expected \"b\"");
-}
-
-TEST(ExactMatch, NamesAMissingKeyAndAnUnknownOption) {
-  expect_plugin_error(PluginFailure::threw, {"no \"answer\""}, [] {
-    ShippedScorer("exact_match", {{"target", "answer"}}).scores({request("a", "a")});
-  });
-  expect_plugin_error(PluginFailure::threw, {"unknown option \"stripp\"", "strip"}, [] {
-    ShippedScorer("exact_match", {{"stripp", true}});
-  });
-  expect_plugin_error(PluginFailure::threw, {"\"strip\" must be true or false"}, [] {
-    ShippedScorer("exact_match", {{"strip", 1}});
-  });
-}
 
 const Json kLabels = {
     {"labels", {"a", "b", "c"}}, {"positive", "a"}, {"partial_credit", 0.1}, {"require_eos", true}};
@@ -88,7 +38,31 @@ TEST(Classification, SummarisesAsScikitLearnDoes) {
   EXPECT_DOUBLE_EQ(numbers.at("precision_micro"), 3.0 / 5);
   EXPECT_DOUBLE_EQ(numbers.at("recall_micro"), 3.0 / 6);
   EXPECT_DOUBLE_EQ(numbers.at("support/a"), 3);
+  EXPECT_DOUBLE_EQ(numbers.at("f1_weighted"), (2.0 / 3 + 0.4) / 2);
+  EXPECT_DOUBLE_EQ(numbers.at("balanced_accuracy"), (2.0 / 3 + 1.0 / 3) / 2);
   EXPECT_FALSE(numbers.contains("f1/c"));
+  EXPECT_FALSE(numbers.contains("cost_mean"));
+}
+
+// A missed "fraud" is five times as bad as a false alarm is harmless.
+TEST(Classification, TakesCostsOffAndAveragesThem) {
+  ShippedScorer scorer("classification", {{"labels", {"fraud", "fine"}},
+                                          {"costs", {{"fraud", {{"fine", 5}}}, {"fine", {{"fraud", 0.5}}}}}});
+  const std::vector<ScoreRequest> requests = {request("fraud", "fraud"), request("fine", "fraud"),
+                                              request("fraud", "fine"), request("?", "fraud"),
+                                              request("?", "fine")};
+  EXPECT_EQ(scorer.scores(requests), (std::vector<double>{1, -4, 0.5, -4, 0}));
+  EXPECT_DOUBLE_EQ(scorer->summarize(requests, scorer->score(requests))->at("cost_mean"),
+                   (0 + 5 + 0.5 + 5 + 1) / 5);
+}
+
+// Balanced weights as sklearn.utils.class_weight.compute_class_weight("balanced") has them for 1 and 9.
+TEST(Classification, WeighsRareClasses) {
+  const std::vector<ScoreRequest> requests = {request("a", "a"), request("b", "b"), request("b", "a")};
+  EXPECT_EQ(ShippedScorer("classification", {{"class_weights", {{"a", 3}}}}).scores(requests),
+            (std::vector<double>{3, 1, 0}));
+  EXPECT_EQ(ShippedScorer("classification", {{"class_counts", {{"a", 1}, {"b", 9}}}}).scores(requests),
+            (std::vector<double>{10.0 / 2, 10.0 / 18, 0}));
 }
 
 TEST(Classification, RefusesOptionsThatContradictEachOther) {
@@ -98,6 +72,14 @@ TEST(Classification, RefusesOptionsThatContradictEachOther) {
   refused({{"partial_credit", 0.1}}, "needs \"labels\"");
   refused({{"partial_credit", 1}, {"labels", {"a"}}}, "below 1");
   refused({{"positive", "z"}, {"labels", {"a"}}}, "not one of");
+  refused({{"costs", {{"a", {{"z", 1}}}}}, {"labels", {"a", "b"}}}, "\"z\" of costs is not one of");
+  refused({{"costs", {{"a", 1}}}}, "\"a\" must be a table");
+  refused({{"costs", {{"a", {{"b", 1}}}}}, {"partial_credit", 0.1}, {"labels", {"a", "b"}}},
+          "exclude each other");
+  refused({{"class_weights", {{"a", "1"}}}}, "\"a\" must be a number");
+  refused({{"class_weights", {{"a", -1}}}}, "\"a\" of \"class_weights\" must be at least 0");
+  refused({{"class_weights", {{"a", 1}}}, {"class_counts", {{"a", 1}}}}, "exclude each other");
+  refused({{"class_counts", {{"a", 0}}}}, "must be above 0");
   refused({{"labels", {1}}}, "a list of strings");
   expect_plugin_error(PluginFailure::threw, {"which is not in \"labels\""},
                       [] { ShippedScorer("classification", kLabels).scores({request("a", "other")}); });
