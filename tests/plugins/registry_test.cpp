@@ -116,7 +116,8 @@ TEST_F(RegistryTest, RefusesWithTheReasonInItsRow) {
   expect("link.py", "symbolic link");
   expect("fifo.py", "no regular file");
   EXPECT_EQ(row(registry, "plain.py").state, "ready");
-  EXPECT_EQ(registry.rows().size(), 8u + 4u);
+  const auto rows = registry.rows();
+  EXPECT_EQ(std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.origin == "home"; }), 8);
 }
 
 TEST_F(RegistryTest, SaysWhyAPluginThatAJobNamesIsRefused) {
@@ -210,7 +211,7 @@ TEST_F(RegistryTest, RefusesWhatLeavesTheJobFolderOrIsNoPlugin) {
   expect("folder/outside.py", "symbolic link");
   expect("notes.txt", "not executable");
   expect("newer_major.so", "built for plugin ABI 2.0");
-  expect("absent", "registered one (classification, exact_match)");
+  expect("absent", "registered one (classification, exact_match, ");
   expect("absent", "registered one (chat, jsonl)", "dataset-adapter");
   expect("jsonl", "is a dataset-adapter, and a scorer is wanted");
 }
