@@ -188,7 +188,10 @@ Finding sandbox_of(const Json& daemon) {
     return {"sandbox", Verdict::warning, "missing: only plugins that are shipped or trusted run",
             missing + "; or name those that you trust in rftd.toml, [plugins] trusted"};
   if (!missing.empty()) return {"sandbox", Verdict::warning, "not complete", missing};
-  return {"sandbox", Verdict::ok, "namespaces and a system call filter around each scorer", ""};
+  return {"sandbox", Verdict::ok,
+          "around each plugin: namespaces, a view of only what it needs, a system call filter" +
+              std::string(flag_of(isolation, "file_rules") ? ", Landlock" : "") + ", limits",
+          ""};
 }
 
 std::vector<Finding> daemon_findings(const Json& daemon) {

@@ -27,7 +27,8 @@ struct CapacityConfig {
 };
 
 struct PluginsConfig {
-  std::vector<std::string> trusted;  // what runs without isolation: digests, names, or "*"
+  std::vector<std::string> trusted;  // what runs without isolation: digests, names, paths, or "*"
+  std::vector<std::string> network;  // what may use the network when its job asks, named likewise
 };
 
 struct RetryDelayConfig {

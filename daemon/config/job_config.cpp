@@ -95,6 +95,12 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"scorer", "on_error", &scorer.on_error, one_of({"fail", "skip"}),
        "what a failed score does in training: fail the job, or drop the episode. In validation it always "
        "fails"},
+      {"scorer",
+       "network",
+       &scorer.network,
+       {},
+       "ask for the network, which `[plugins] network` in `rftd.toml` grants; a job that asks in vain is "
+       "rejected"},
 
       {"warmup",
        "data",

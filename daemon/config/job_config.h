@@ -46,6 +46,7 @@ struct ScorerConfig {
   Json options = Json::object();
   double timeout_s = 10;          // for one batch
   std::string on_error = "fail";  // fail | skip
+  bool network = false;           // asked for; granted by rftd.toml
 };
 
 struct WarmupConfig {

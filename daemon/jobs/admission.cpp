@@ -251,11 +251,11 @@ std::string write_manifest(const fs::path& folder) {
 }  // namespace
 
 Admission::Admission(fs::path models, fs::path host_program, const PluginWatch& plugins,
-                     std::vector<std::string> trusted)
+                     const config::PluginsConfig& permitted)
     : models_(std::move(models)),
       host_program_(std::move(host_program)),
       plugins_(plugins),
-      trust_(std::move(trusted)) {}
+      trust_(permitted.trusted, permitted.network) {}
 
 std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::path& folder) {
   const fs::path input = folder / "input";
@@ -271,6 +271,8 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
         resolve(at_key(job, "scorer", "plugin", job.scorer.plugin), job.scorer.plugin, input, "scorer");
     const auto adapter =
         resolve(at_key(job, "data", "adapter", job.data.adapter), job.data.adapter, input, "dataset-adapter");
+
+    require_network(job, scorer.plugin);
 
     plugins::AdapterOptions options;
     options.host_program = host_program_;
@@ -311,6 +313,16 @@ Admission::Permitted Admission::resolve(const std::string& where, const std::str
     return {plugin, trust_.runs_unconfined(plugin, plugins::available_isolation())};
   } catch (const Error& error) {
     throw Error(error.code(), where + error.what(), kind == "scorer" ? "plugin" : "adapter");
+  }
+}
+
+void Admission::require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer) const {
+  if (!job.scorer.network) return;
+  try {
+    trust_.require_network(scorer);
+  } catch (const Error& error) {
+    throw Error(error.code(),
+                job.lines.where("scorer", "network") + "[scorer] network = true: " + error.what(), "network");
   }
 }
 

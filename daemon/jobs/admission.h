@@ -19,6 +19,7 @@
 #include <variant>
 
 #include "base/error.h"
+#include "config/daemon_config.h"
 #include "config/job_config.h"
 #include "engine/model/model_summary.h"
 #include "jobs/plugin_watch.h"
@@ -40,9 +41,9 @@ struct PluginSettles {
 
 class Admission {
  public:
-  // `models` is HOME/models; `trusted` is of the daemon's [plugins].
+  // `models` is HOME/models.
   Admission(std::filesystem::path models, std::filesystem::path host_program, const PluginWatch& plugins,
-            std::vector<std::string> trusted);
+            const config::PluginsConfig& permitted);
 
   // `folder` holds input/. What an earlier, broken-off admission left there is replaced. Throws Error with
   // the reason for a rejection: file, line and mend, paths relative to the job folder; Error(io | resource)
@@ -57,6 +58,7 @@ class Admission {
   // `where` stands before what is wrong with the plugin.
   Permitted resolve(const std::string& where, const std::string& name, const std::filesystem::path& input,
                     const std::string& kind) const;
+  void require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer) const;
   std::filesystem::path find_model(const config::JobConfig& job, const std::filesystem::path& input);
   std::filesystem::path find_adapter(const config::JobConfig& job, const engine::ModelConfig& model,
                                      const std::filesystem::path& input) const;

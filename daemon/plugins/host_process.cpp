@@ -9,8 +9,6 @@
 #include <cstdio>
 #include <ctime>
 
-#include "plugins/launch.h"
-
 namespace rft::plugins {
 namespace fs = std::filesystem;
 namespace {
@@ -76,14 +74,16 @@ Subprocess start(const HostOptions& options, const Launch& launch, int socket, P
 }  // namespace
 
 HostProcess::HostProcess(const HostOptions& options, const std::string& role)
+    : HostProcess(options, role, plan_launch(options)) {}
+
+HostProcess::HostProcess(const HostOptions& options, const std::string& role, const Launch& launch)
     : plugin_path_(options.plugin_path.string()),
       file_(users_file(options)),
       title_(make_title(role, options.name, file_)),
       memory_limit_bytes_(options.memory_limit_bytes),
       printed_(options.stderr_file),
+      in_namespaces_(launch.in_namespaces),
       process_([&] {
-        const Launch launch = plan_launch(options);
-        in_namespaces_ = launch.in_namespaces;
         auto [ours, theirs] = make_socketpair();
         ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
         socket_ = std::move(ours);
@@ -93,7 +93,8 @@ HostProcess::HostProcess(const HostOptions& options, const std::string& role)
                   .implementation = options.kind,
                   .path = options.plugin_path.string(),
                   .options = dump_json(options.options),
-                  .python = options.python.string(),
+                  .python = launch.view.python.empty() ? options.python.string() : launch.view.python,
+                  .readable = {launch.view.shown.begin(), launch.view.shown.end()},
                   .memory_limit_bytes = options.memory_limit_bytes,
                   .allow_network = options.allow_network,
                   .trusted = options.trusted};

@@ -8,6 +8,7 @@
 #include "base/subprocess.h"
 #include "base/unique_fd.h"
 #include "plugins/host_options.h"
+#include "plugins/launch.h"
 #include "plugins/printed_output.h"
 #include "plugins/wire.h"
 
@@ -42,6 +43,7 @@ class HostProcess {
   const std::string& title() const { return title_; }
 
  private:
+  HostProcess(const HostOptions& options, const std::string& role, const Launch& launch);
   using Deadline = int64_t;  // monotonic nanoseconds
   void send(std::string_view frame, Deadline deadline);
   std::string receive(wire::FrameType& type, Deadline deadline);

@@ -1,5 +1,6 @@
 #include "plugins/isolation.h"
 
+#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@ constexpr int kProbeTimeoutMs = 5000;
 // Whether bubblewrap can set up here what plugins get; if not, `missing` says why.
 bool probe_namespaces(std::string& missing) {
   ProcessOptions probe;
-  probe.argv = bubblewrap_argv(HostOptions{});
+  probe.argv = bubblewrap_argv({}, view_of({}, {}));
   if (!std::filesystem::exists(probe.argv[0])) {
     missing =
         "no network, file system and process isolation: bubblewrap is not installed (apt install bubblewrap)";
@@ -42,6 +43,10 @@ bool probe_system_call_filter(std::string& missing) {
   return false;
 }
 
+bool probe_file_rules() {
+  return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+}
+
 Isolation probe() {
   Isolation isolation;
   try {
@@ -49,6 +54,7 @@ Isolation probe() {
   } catch (const Error& error) {
     isolation.missing = std::string("no network, file system and process isolation: ") + error.what();
   }
+  isolation.file_rules = probe_file_rules();
   isolation.system_call_filter = probe_system_call_filter(isolation.missing);
   return isolation;
 }
@@ -71,11 +77,9 @@ void require_isolation(const Isolation& isolation, const std::string& digest) {
 }
 
 Json to_json(const Isolation& isolation) {
-  return {{"namespaces", isolation.namespaces},
-          {"system_call_filter", isolation.system_call_filter},
-          {"limits", true},
-          {"no_new_privileges", true},
-          {"missing", isolation.missing}};
+  return {{"namespaces", isolation.namespaces}, {"system_call_filter", isolation.system_call_filter},
+          {"file_rules", isolation.file_rules}, {"limits", true},
+          {"no_new_privileges", true},          {"missing", isolation.missing}};
 }
 
 }  // namespace rft::plugins

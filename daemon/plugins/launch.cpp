@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <set>
 #include <string_view>
 
 #include "base/error.h"
@@ -13,6 +12,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kBubblewrap[] = "/usr/bin/bwrap";
+constexpr uint64_t kMaxScratchBytes = uint64_t{1} << 30;  // of /tmp, and of shared memory
 
 // What a plugin may know of the daemon's environment: enough to find an interpreter and its packages, and the
 // language. Everything else (tokens, keys, proxies) stays out.
@@ -31,8 +31,8 @@ bool is_passed(std::string_view name) {
   return false;
 }
 
-std::vector<std::pair<std::string, std::string>> plugin_environment() {
-  std::vector<std::pair<std::string, std::string>> environment;
+Environment plugin_environment() {
+  Environment environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const auto equals = text.find('=');
@@ -43,25 +43,32 @@ std::vector<std::pair<std::string, std::string>> plugin_environment() {
   return environment;
 }
 
-// /tmp is an empty one of the plugin's own; what lies below the real one and is needed is shown in it.
-void show_below_tmp(std::vector<std::string>& argv, const HostOptions& options) {
-  std::set<fs::path> needed = {fs::weakly_canonical(options.host_program).parent_path().parent_path(),
-                               options.plugin_path.parent_path(), options.work_dir};
-  if (!options.python.empty()) needed.insert(options.python.parent_path().parent_path());
-  for (const auto& path : needed)
-    if (path.string().rfind("/tmp/", 0) == 0)
-      argv.insert(argv.end(), {"--ro-bind", path.string(), path.string()});
+// The interpreter that was asked for its folders is the one that a script finds, whatever stands before it in
+// PATH to choose one.
+void put_python_first(Launch& launch) {
+  if (launch.view.python.empty()) return;
+  for (auto& [name, value] : launch.environment)
+    if (name == "PATH") value = fs::path(launch.view.python).parent_path().string() + ":" + value;
 }
 
 }  // namespace
 
-std::vector<std::string> bubblewrap_argv(const HostOptions& options) {
-  std::vector<std::string> argv = {
-      kBubblewrap,        "--ro-bind", "/",       "/",    "--dev",         "/dev",
-      "--proc",           "/proc",     "--tmpfs", "/tmp", "--unshare-pid", "--unshare-ipc",
-      "--die-with-parent"};
+std::vector<std::string> bubblewrap_argv(const HostOptions& options, const View& view) {
+  const std::string limit = std::to_string(kMaxScratchBytes);
+  std::vector<std::string> argv = {kBubblewrap,  "--unshare-pid", "--unshare-ipc", "--die-with-parent",
+                                   "--cap-drop", "ALL",           "--dev",         "/dev",
+                                   "--proc",     "/proc",         "--size",        limit,
+                                   "--tmpfs",    "/tmp",          "--size",        limit,
+                                   "--tmpfs",    "/dev/shm"};
   if (!options.allow_network) argv.emplace_back("--unshare-net");
-  show_below_tmp(argv, options);
+  for (const auto& path : view.shown) argv.insert(argv.end(), {"--ro-bind", path.string(), path.string()});
+  for (const auto& path : view.hidden) {
+    if (fs::is_directory(path))
+      argv.insert(argv.end(), {"--tmpfs", path.string(), "--remount-ro", path.string()});
+    else
+      argv.insert(argv.end(), {"--ro-bind", "/dev/null", path.string()});
+  }
+  argv.insert(argv.end(), {"--remount-ro", "/dev", "--remount-ro", "/"});
   if (!options.work_dir.empty()) argv.insert(argv.end(), {"--chdir", options.work_dir.string()});
   argv.emplace_back("--");
   return argv;
@@ -69,10 +76,14 @@ std::vector<std::string> bubblewrap_argv(const HostOptions& options) {
 
 Launch plan_launch(const HostOptions& options) {
   Launch launch;
-  launch.in_namespaces = !options.trusted && available_isolation().namespaces;
-  if (launch.in_namespaces) launch.argv = bubblewrap_argv(options);
-  launch.argv.insert(launch.argv.end(), {fs::weakly_canonical(options.host_program).string(), "serve"});
   launch.environment = plugin_environment();
+  launch.in_namespaces = !options.trusted && available_isolation().namespaces;
+  if (!options.trusted) {
+    launch.view = view_of(options, launch.environment);
+    put_python_first(launch);
+  }
+  if (launch.in_namespaces) launch.argv = bubblewrap_argv(options, launch.view);
+  launch.argv.insert(launch.argv.end(), {fs::weakly_canonical(options.host_program).string(), "serve"});
   return launch;
 }
 

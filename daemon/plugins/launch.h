@@ -2,22 +2,23 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "plugins/host_options.h"
+#include "plugins/view.h"
 
 namespace rft::plugins {
 
 struct Launch {
   std::vector<std::string> argv;
-  std::vector<std::pair<std::string, std::string>> environment;  // all of it: no secret of the daemon's
-  bool in_namespaces = false;                                    // started through bubblewrap
+  Environment environment;     // all of it: no secret of the daemon's
+  bool in_namespaces = false;  // started through bubblewrap
+  View view;                   // empty for a trusted plugin, which sees everything
 };
 
 Launch plan_launch(const HostOptions& options);
 
-// bubblewrap with the isolation that plugins get, for the probe: argv up to and including "--".
-std::vector<std::string> bubblewrap_argv(const HostOptions& options);
+// bubblewrap with the isolation that plugins get: argv up to and including "--".
+std::vector<std::string> bubblewrap_argv(const HostOptions& options, const View& view);
 
 }  // namespace rft::plugins

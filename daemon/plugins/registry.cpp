@@ -176,6 +176,7 @@ ResolvedPlugin Registry::accept(const fs::path& file, Origin origin) const {
     throw Error(ErrorCode::invalid_argument, "the file's name must be of the form [a-z0-9][a-z0-9_-]*");
   ResolvedPlugin plugin = describe(store_.pin(file), name, file.filename());
   plugin.origin = origin;
+  plugin.file = file;
   if (plugin.note && plugin.note->name != name)
     throw Error(ErrorCode::invalid_argument, "its note says that it is \"" + plugin.note->name +
                                                  "\": name the file " + plugin.note->name + ".so");

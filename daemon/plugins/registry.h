@@ -44,6 +44,7 @@ struct ResolvedPlugin {
   std::string name;                // as registered, or the file's name in the job folder
   std::optional<PluginNote> note;  // of a shared object
   Origin origin = Origin::job_folder;
+  std::filesystem::path file;  // of a registered plugin: where it lies
 };
 
 class Registry {

@@ -87,6 +87,7 @@ struct Open {
   std::string role;            // the kind of plugin wanted: "scorer" or "dataset-adapter"
   std::string implementation;  // shared_object | python | command
   std::string path, options, python;
+  std::vector<std::string> readable;  // files and folders, of a plugin that is not trusted
   uint64_t memory_limit_bytes = 0;
   bool allow_network = false;
   bool trusted = false;

@@ -11,6 +11,7 @@
 #include "config/daemon_config.h"
 #include "control/control.h"
 #include "jobs/jobs.h"
+#include "plugins/isolation.h"
 #include "rftd/home_lock.h"
 #include "rftd/log.h"
 #include "rftd/notify.h"
@@ -49,6 +50,9 @@ void run_daemon(const fs::path& root, int ready_fd) {
   jobs.set_event_sink(
       [&control](const std::string& topic, const Json& event) { control.publish(topic, event); });
   jobs.start();
+  // Tried now rather than when the first job comes.
+  if (const auto& isolation = plugins::available_isolation(); !isolation.missing.empty())
+    spdlog::warn("plugins are not kept apart as they could be: {}", isolation.missing);
 
   asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {

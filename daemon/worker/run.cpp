@@ -165,6 +165,7 @@ plugins::ScorerOptions scorer_options_of(const config::JobConfig& config, const 
   // What was there at the admission may be gone since.
   if (!scorer.trusted)
     plugins::require_isolation(plugins::available_isolation(), config.resolved.scorer_digest);
+  scorer.allow_network = config.scorer.network;  // else the job would not have been admitted
   scorer.options = config.scorer.options;
   scorer.timeout_s = config.scorer.timeout_s;
   // Where a script finds the files that travel with it.

@@ -132,6 +132,9 @@ const Flaw kFlaws[] = {
        replace_in(folder / "job.toml", "scorer.py", "scorer.so");
      },
      {"job.toml:9:", "\"scorer.so\": scorer.so: ", "ABI 2", "build it again"}},
+    {"NetworkThatIsNotGranted",
+     in_toml("plugin = \"scorer.py\"", "plugin = \"scorer.py\"\nnetwork = true"),
+     {"job.toml:10: [scorer] network = true: it asks for the network", "[plugins] network = [\""}},
     {"MissingModel",
      in_toml("path = \"tiny\"", "path = \"tinny\""),
      {"job.toml:2: [model] path = \"tinny\"", "which holds tiny"}},

@@ -9,14 +9,17 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const Isolation kComplete{true, true, ""};
-const Isolation kNone{false, true, "bubblewrap is not installed (apt install bubblewrap)"};
+const Isolation kComplete{.namespaces = true, .system_call_filter = true, .missing = ""};
+const Isolation kNone{.namespaces = false,
+                      .system_call_filter = true,
+                      .missing = "bubblewrap is not installed (apt install bubblewrap)"};
 
 ResolvedPlugin plugin(Origin origin) {
   ResolvedPlugin plugin;
   plugin.name = "polite";
   plugin.digest = "abc";
   plugin.origin = origin;
+  if (origin != Origin::job_folder) plugin.file = "/home/plugins/polite.py";
   return plugin;
 }
 
@@ -38,14 +41,30 @@ TEST(Trust, RefusesWithoutIsolationAndNamesTheMend) {
   EXPECT_TRUE(Trust({}).runs_unconfined(plugin(Origin::shipped), kNone));
 }
 
-TEST(Trust, CoversDigestsRegisteredNamesAndAll) {
+TEST(Trust, CoversDigestsRegisteredNamesPathsAndAll) {
   for (const Isolation& isolation : {kComplete, kNone}) {
     EXPECT_TRUE(Trust({"abc"}).runs_unconfined(plugin(Origin::job_folder), isolation));
     EXPECT_TRUE(Trust({"*"}).runs_unconfined(plugin(Origin::job_folder), isolation));
     EXPECT_TRUE(Trust({"polite"}).runs_unconfined(plugin(Origin::home), isolation));
+    EXPECT_TRUE(Trust({"/home/plugins/polite.py"}).runs_unconfined(plugin(Origin::home), isolation));
   }
   EXPECT_FALSE(Trust({"polite"}).runs_unconfined(plugin(Origin::job_folder), kComplete))
       << "a job may call its file as it likes";
+}
+
+TEST(Trust, GrantsTheNetworkToWhatIsNamed) {
+  for (const char* entry : {"abc", "polite", "/home/plugins/polite.py", "*"}) {
+    EXPECT_NO_THROW(Trust({}, {entry}).require_network(plugin(Origin::home))) << entry;
+    EXPECT_NO_THROW(Trust({entry}).require_network(plugin(Origin::home))) << entry;
+  }
+  for (const char* entry : {"polite", "/home/plugins/polite.py"})
+    EXPECT_THROW(Trust({}, {entry}).require_network(plugin(Origin::job_folder)), Error) << entry;
+  try {
+    Trust({}, {"another"}).require_network(plugin(Origin::shipped));
+    FAIL() << "it may use the network";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("[plugins] network = [\"abc\"]"));
+  }
 }
 
 }  // namespace

@@ -4,17 +4,24 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <initializer_list>
 #include <memory>
 
 #include "base/error.h"
+#include "plugins/host/file_rules.h"
 
 namespace rft::plugins::host {
 namespace {
+
+// Processes and threads of one plugin: enough for a pool of threads on a large machine, too few for a fork
+// bomb to be felt. The kernel does not count root's.
+constexpr rlim_t kMaxProcesses = 1024;
 
 using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
 
@@ -63,6 +70,19 @@ void deny_always(const Filter& filter) {
                 SCMP_SYS(personality)});
 }
 
+// Words put into the terminal that the daemon was started from.
+void deny_typing(const Filter& filter) {
+  seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+                   SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));
+}
+
+// With the network, still none of this machine's own services: its sockets of files and abstract names.
+void deny_sockets(const Filter& filter, bool allow_network) {
+  if (!allow_network) return deny(filter, {SCMP_SYS(socket)});
+  seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+                   SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, AF_UNIX));
+}
+
 // A shared object runs in this very process: it needs no other, and no signal but to itself (abort()).
 void deny_processes(const Filter& filter) {
   const auto self = static_cast<scmp_datum_t>(::getpid());
@@ -83,7 +103,8 @@ void load_filter(const wire::Open& open) {
   deny(filter, {SCMP_SYS(setsid), SCMP_SYS(setpgid)});
   if (!open.trusted) {
     deny_always(filter);
-    if (!open.allow_network) deny(filter, {SCMP_SYS(socket)});
+    deny_typing(filter);
+    deny_sockets(filter, open.allow_network);
     if (open.implementation == "shared_object") deny_processes(filter);
   }
   const int error = seccomp_load(filter.get());
@@ -101,6 +122,10 @@ void confine(const wire::Open& open) {
   if (open.memory_limit_bytes > 0) limit(RLIMIT_DATA, open.memory_limit_bytes, "memory");
 #endif
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw_errno("cannot give up privileges");
+  if (!open.trusted) {
+    limit(RLIMIT_NPROC, kMaxProcesses, "processes");
+    restrict_files(open.readable);
+  }
   load_filter(open);
 }
 

@@ -6,8 +6,9 @@
 
 namespace rft::plugins::host {
 
-// Limits (no core files, private memory), no new privileges, and the system call filter where the kernel has
-// one (a trusted plugin has only the part of it that keeps its processes together). Denied calls answer
+// Limits (no core files, private memory, processes), no new privileges, and, where the kernel has them, the
+// file rules and the system call filter (a trusted plugin has only the part of it that keeps its processes
+// together). Denied calls answer
 // EPERM, so that a plugin that tries reports a plain error. Throws Error(io).
 void confine(const wire::Open& open);
 

@@ -1,0 +1,28 @@
+// What of this machine's files a plugin sees, all of it read-only: the system's programs and libraries, its
+// own file and work folder, and for a script the folders of its interpreter and of the environment that it
+// gets. Not in it: the home of the daemon, other jobs, homes of users, /var, /run, and of /etc whatever not
+// everybody on the machine may read.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plugins/host_options.h"
+
+namespace rft::plugins {
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+struct View {
+  std::vector<std::filesystem::path> shown;   // files and folders, none inside another, sorted
+  std::vector<std::filesystem::path> hidden;  // of what lies inside them
+  std::string python;  // the interpreter itself, where `shown` has its folders; empty for a shared object
+};
+
+// `environment` is the plugin's. For a script its interpreter is asked for its folders, once in the life of
+// this process. Thread-safe.
+View view_of(const HostOptions& options, const Environment& environment);
+
+}  // namespace rft::plugins
