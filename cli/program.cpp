@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
@@ -44,6 +45,19 @@ void drain(UniqueFd& out, std::string& output, UniqueFd& err, std::string& error
   }
 }
 
+// A file without a name, to be read from its beginning: unlike a pipe it needs nobody who writes.
+UniqueFd file_of(std::string_view text) {
+  UniqueFd file(::memfd_create("input", MFD_CLOEXEC));
+  if (!file) throw_errno("cannot hold a program's input");
+  while (!text.empty()) {
+    const ssize_t written = ::write(file.get(), text.data(), text.size());
+    if (written < 0) throw_errno("cannot hold a program's input");
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  ::lseek(file.get(), 0, SEEK_SET);
+  return file;
+}
+
 }  // namespace
 
 std::filesystem::path find_program(const std::string& name) {
@@ -53,13 +67,14 @@ std::filesystem::path find_program(const std::string& name) {
               name + " is not in " + folder.string() + ", where rftctl is; install or build both");
 }
 
-ProgramResult run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments) {
-  const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+ProgramResult run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments,
+                          const std::string& input) {
+  const UniqueFd in = file_of(input);
   Pipe out, err;
   ProcessOptions options;
   options.argv = {program.string()};
   options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
-  options.descriptors = {{nothing.get(), 0}, {out.write.get(), 1}, {err.write.get(), 2}};
+  options.descriptors = {{in.get(), 0}, {out.write.get(), 1}, {err.write.get(), 2}};
   options.dies_with_parent = true;
   Subprocess process(options);
   out.write.reset();

@@ -1,4 +1,4 @@
-// The offline verbs: rft-worker, found beside rftctl, does the work.
+// The offline verbs: rft-worker or rft-plugin-host, found beside rftctl, does the work.
 #pragma once
 
 #include <filesystem>
@@ -16,8 +16,9 @@ struct ProgramResult {
   std::string errors;  // and to standard error
 };
 
-// Runs it to its end with nothing on its standard input. Throws Error(io) when it cannot be started,
+// Runs it to its end with `input` on its standard input. Throws Error(io) when it cannot be started,
 // Error(internal) when a signal ended it.
-ProgramResult run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments);
+ProgramResult run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments,
+                          const std::string& input = "");
 
 }  // namespace rft::cli

@@ -19,6 +19,7 @@ Run define_plugins(CLI::App& app);
 Run define_resume(CLI::App& app);
 Run define_retry(CLI::App& app);
 Run define_rollouts(CLI::App& app);
+Run define_scorer(CLI::App& app);
 Run define_show(CLI::App& app);
 Run define_submit(CLI::App& app);
 Run define_wait(CLI::App& app);

@@ -1,6 +1,7 @@
 #include "plugins/registry.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
@@ -19,9 +20,11 @@ using Clock = std::chrono::steady_clock;
 
 constexpr char kScorer[] = "scorer";
 
+// NAME.so, NAME.py, or a program NAME, which is told from any other file by its permission to be run.
 bool is_plugin_file(const fs::path& file) {
-  const std::string name = file.filename().string();
-  return name.front() != '.' && (file.extension() == ".so" || file.extension() == ".py");
+  if (file.filename().string().front() == '.') return false;
+  if (file.extension() == ".so" || file.extension() == ".py") return true;
+  return file.extension().empty() && fs::is_regular_file(file) && ::access(file.c_str(), X_OK) == 0;
 }
 
 std::string kind_of(const ResolvedPlugin& plugin) { return plugin.note ? plugin.note->kind : kScorer; }

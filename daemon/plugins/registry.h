@@ -1,8 +1,8 @@
 // The plugins that jobs can name: those shipped with the daemon, and over them those dropped into
-// HOME/plugins (NAME.so, NAME.py). A dropped file is taken at once when a rename brought it, else once it has
-// not changed for `settle_s` (monotonic); it is copied into the pin store and read there, and its name must
-// be the one in its note. Replacing a file makes a new pinned copy for later jobs, removing it takes its name
-// away; jobs keep the copy they were admitted with.
+// HOME/plugins (NAME.so, NAME.py, or an executable NAME). A dropped file is taken at once when a rename
+// brought it, else once it has not changed for `settle_s` (monotonic); it is copied into the pin store and
+// read there, and its name must be the one in its note. Replacing a file makes a new pinned copy for later
+// jobs, removing it takes its name away; jobs keep the copy they were admitted with.
 //
 // It has no thread and watches nothing: the daemon calls rescan() when inotify hints at a change and when
 // rescan_due() says so. Not thread-safe. No code of a plugin runs in it.

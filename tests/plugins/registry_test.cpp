@@ -58,6 +58,16 @@ TEST_F(RegistryTest, KnowsTheShippedPlugins) {
   EXPECT_EQ(plugin.path, plugins_ / ".store" / plugin.digest / "plugin.so");
 }
 
+TEST_F(RegistryTest, TakesAProgramByItsPermissionToBeRun) {
+  std::ofstream(plugins_ / "judge") << "#!/bin/sh\n";
+  std::ofstream(plugins_ / "notes") << "none of ours\n";
+  fs::permissions(plugins_ / "judge", fs::perms::owner_all);
+  const Registry registry = make();
+  EXPECT_EQ(row(registry, "judge").state, "ready");
+  EXPECT_EQ(registry.resolve("judge", job_, "scorer").implementation, "command");
+  EXPECT_NE(refusal(registry, "notes").find("there is no scorer \"notes\""), std::string::npos);
+}
+
 TEST_F(RegistryTest, TakesReplacesAndRemovesWhileRunning) {
   Registry registry = make();
   EXPECT_FALSE(registry.rescan());

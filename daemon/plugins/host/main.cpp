@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <span>
 #include <string>
 
 #include "base/json.h"
@@ -21,6 +24,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kFailed = 1;
+constexpr size_t kEpisodesPerBatch = 128;  // as a worker's
 
 struct Arguments {
   fs::path plugin;
@@ -89,13 +93,67 @@ Json to_json(const ScoreResult& result) {
   return line;
 }
 
-// Episodes on stdin as one batch, a result a line on stdout, then the summary if the scorer has one.
-int score(const Arguments& arguments) {
+std::vector<ScoreRequest> read_episodes() {
   std::vector<ScoreRequest> requests;
   std::string text;
   for (size_t line = 1; std::getline(std::cin, text); ++line)
     if (!text.empty())
       requests.push_back(request_from(parse_json(text, "stdin:" + std::to_string(line)), line));
+  return requests;
+}
+
+// One episode's result, also where the whole batch failed.
+ScoreResult score_alone(ScorerHost& scorer, const ScoreRequest& request) {
+  try {
+    return scorer.score({&request, 1}).front();
+  } catch (const PluginError& error) {
+    return {.error = error.what(), .failure = error.kind()};
+  }
+}
+
+// Each episode on stdin in a batch of its own, timed, then all once more in batches as a job makes them: a
+// line per episode with the result of the first call and the score of the second, then the summary.
+int try_scorer(const Arguments& arguments) {
+  using Clock = std::chrono::steady_clock;
+  const std::vector<ScoreRequest> requests = read_episodes();
+  ScorerHost scorer(host_options(arguments));
+  print({{"name", scorer.name()}, {"version", scorer.version()}});
+  std::vector<ScoreResult> results;
+  std::vector<double> seconds;
+  for (const ScoreRequest& request : requests) {
+    const auto start = Clock::now();
+    results.push_back(score_alone(scorer, request));
+    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  std::vector<Json> again;
+  for (size_t begin = 0; begin < requests.size(); begin += kEpisodesPerBatch) {
+    const auto batch =
+        std::span(requests).subspan(begin, std::min(kEpisodesPerBatch, requests.size() - begin));
+    try {
+      for (const ScoreResult& result : scorer.score(batch))
+        again.push_back(result.score ? Json(*result.score) : Json());
+    } catch (const PluginError& error) {
+      again.resize(begin + batch.size());
+    }
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Json line = to_json(results[i]);
+    if (!results[i].score) line["failure"] = to_string(results[i].failure);
+    line["seconds"] = seconds[i];
+    line["again"] = again[i];
+    print(line);
+  }
+  try {
+    if (const auto numbers = scorer.summarize(requests, results)) print({{"summary", *numbers}});
+  } catch (const PluginError& error) {
+    print({{"summary_error", error.what()}});
+  }
+  return 0;
+}
+
+// Episodes on stdin as one batch, a result a line on stdout, then the summary if the scorer has one.
+int score(const Arguments& arguments) {
+  const std::vector<ScoreRequest> requests = read_episodes();
   ScorerHost scorer(host_options(arguments));
   const auto results = scorer.score(requests);
   for (const auto& result : results) print(to_json(result));
@@ -140,6 +198,8 @@ int run(int argc, char** argv) {
   };
   add("check", "Say what a plugin is, and load it", &check);
   add("score", "Score the episodes on stdin (JSONL: prompt, completion, record)", &score);
+  add("try", "Score the episodes on stdin twice, each alone and in batches; what rftctl scorer test runs",
+      &try_scorer);
   CLI::App* convert_command = add("convert", "Run a dataset adapter over a JSONL file", &convert);
   convert_command->add_option("input", arguments.input)->required();
   convert_command->add_option("output", arguments.output)->required();

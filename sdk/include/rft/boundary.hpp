@@ -58,6 +58,7 @@ struct Instance {
     return instance;
   }
   static void destroy(void* instance) noexcept {
+    if (instance == nullptr) return;
     guarded(host_of(instance), [&] { delete static_cast<Instance*>(instance); });
   }
 };

@@ -2,7 +2,7 @@
  *
  * A plugin is a shared object with two things in it:
  *
- *   1. a note: the ELF section `.note.rft`, plain bytes that say what the plugin is (struct rft_note). The
+ *   1. a NOTE: the ELF section `.note.rft`, plain bytes that say what the plugin is (struct rft_note). The
  *      host reads them from the file before any code of the plugin runs, static constructors included, and
  *      refuses a plugin of another ABI by name.
  *   2. one exported symbol, `rft_plugin_entry` (struct rft_plugin): constant data that holds its functions.
@@ -24,17 +24,21 @@
  *   until the call returns, and must not be written unless it says [out]: a plugin that changes its input is
  *   an error of its job. What the plugin passes to the host is copied before that function returns.
  *
- * TEXTS are UTF-8, not NUL-terminated as far as `size` is concerned, though the texts that a host passes have
- *   a NUL at data[size]. A completion is what the model sampled: expect anything in it.
+ * TEXTS are UTF-8, in both directions, not NUL-terminated as far as `size` is concerned, though the texts that
+ *   a host passes have a NUL at data[size]. A completion is what the model sampled: expect anything in it.
  *
  * ERRORS. A function that fails calls host->fail() with a text for a person, then returns RFT_FAILED (or
  *   NULL). No exception and no longjmp may leave a plugin's function.
  *
  * GROWTH. Structs grow at their end alone, and every struct that may grow begins with its size or is reached
  *   through a pointer: a plugin built for 1.x works in every later 1.y. New abilities are new capability ids.
+ *   What version 1.0 laid down is kept with the project (tests/plugins/abi-1.0) and compared at each build.
  *
  * THE PROCESS has no network and, where the machine allows, only a read-only view of the file systems apart
  *   from an empty /tmp; it may not fork. Its stdout and stderr go to the job's log.
+ *
+ * `rftctl plugins check FILE.so` tries a plugin against these rules, each in a process of its own, and names
+ * the rule that is broken by its word in capitals here, or by the function that states it.
  */
 #ifndef RFT_PLUGIN_H
 #define RFT_PLUGIN_H
@@ -127,7 +131,8 @@ typedef struct rft_plugin {
    * adapter the keys of [data]. Returns NULL after host->fail(), for instance for an unknown option. */
   void* (*create)(const rft_host* host, rft_text options);
 
-  /* [plugin-thread] Ends the instance. The last call. */
+  /* [plugin-thread] Ends the instance and frees all that it took. The last call; it may come right after
+   * create(). For NULL, what a create() that failed has returned, there is nothing to do. */
   void (*destroy)(void* instance);
 
   /* [plugin-thread] The struct of that capability, valid as long as the instance, or NULL for a capability

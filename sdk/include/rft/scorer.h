@@ -48,13 +48,21 @@ typedef struct rft_score_sink {
   void (*episode_failed)(const struct rft_score_sink* sink, size_t episode, rft_text why);
 } rft_score_sink;
 
+/* The same episode may get another score in another call, as from a judge that samples. A scorer that does not
+ * declare it answers the same bits for the same episode, whatever its place in a batch and what came before. */
+#define RFT_SCORER_VARIES UINT32_C(1)
+
 typedef struct rft_scorer {
   uint32_t struct_size;
 
-  /* [plugin-thread] Scores `num_episodes` (at least 1) episodes. Batches come in any size and order; the
-   * same episode may come again. The deadline is the job's `timeout_s`. */
+  /* [plugin-thread] Scores `num_episodes` episodes; of none there is nothing to do but to return RFT_OK.
+   * Batches come in any size and order; the same episode may come again. The deadline is the job's
+   * `timeout_s`. */
   rft_status (*score)(void* instance, const rft_episode* const* episodes, size_t num_episodes,
                       const rft_score_sink* sink);
+
+  /* What the scorer declares of itself: 0 or RFT_SCORER_VARIES. */
+  uint32_t flags;
 } rft_scorer;
 
 #ifdef __cplusplus

@@ -17,7 +17,8 @@
 // The constructor takes the job's `[scorer] options` as JSON text; a class without such a constructor is made
 // by its default one, and refuses options. Everything is called on one thread. What the code throws fails the
 // call with the exception's text; to fail a single episode, call its fail(). Header-only, C++17. Views are
-// valid until score() returns.
+// valid until score() returns. A scorer that may answer another score for the same episode (a judge that
+// samples) says so with `static constexpr bool kVaries = true;`.
 #pragma once
 
 #include <cstring>
@@ -111,12 +112,18 @@ template <class T>
 struct HasSummary<T, std::void_t<decltype(std::declval<T&>().summarize(
                          std::declval<const Scored&>(), std::declval<Numbers&>()))>> : std::true_type {};
 
+template <class T, class = void>
+struct Varies : std::false_type {};
+template <class T>
+struct Varies<T, std::enable_if_t<T::kVaries>> : std::true_type {};
+
 template <class T>
 struct ScorerGlue : Instance<T> {
   using Self = Instance<T>;
 
   static rft_status score(void* instance, const rft_episode* const* episodes, size_t num_episodes,
                           const rft_score_sink* sink) noexcept {
+    if (num_episodes == 0) return RFT_OK;
     return guarded(Self::host_of(instance),
                    [&] {
                      Batch batch;
@@ -146,7 +153,7 @@ struct ScorerGlue : Instance<T> {
   }
 
   static const void* capability(void*, const char* id) noexcept {
-    static const rft_scorer scorer = {sizeof(rft_scorer), &score};
+    static const rft_scorer scorer = {sizeof(rft_scorer), &score, Varies<T>::value ? RFT_SCORER_VARIES : 0};
     static const rft_summary summary = {sizeof(rft_summary), &summarize};
     if (std::strcmp(id, RFT_CAPABILITY_SCORER) == 0) return &scorer;
     if (HasSummary<T>::value && std::strcmp(id, RFT_CAPABILITY_SUMMARY) == 0) return &summary;

@@ -1,0 +1,128 @@
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <sstream>
+
+#include "cli/commands/commands.h"
+#include "cli/job_text.h"
+#include "cli/program.h"
+#include "cli/scorer_episodes.h"
+#include "cli/scorer_report.h"
+
+namespace rft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ScorerTest {
+  std::string scorer;
+  std::string options = "{}";
+  std::string range = "0:1";
+  std::string timeout_s = "10";
+  EpisodeSource source;
+};
+
+ScoreRange range_of(const std::string& text) {
+  ScoreRange range;
+  char rest = 0;
+  if (std::sscanf(text.c_str(), "%lf:%lf%c", &range.low, &range.high, &rest) != 2 || range.low > range.high)
+    throw Error(ErrorCode::invalid_argument, "--range " + text + ": must be LOW:HIGH, such as 0:1",
+                "--range");
+  return range;
+}
+
+// A path, or a name under HOME/plugins.
+fs::path scorer_file(const Session& session, const std::string& scorer) {
+  if (fs::is_regular_file(scorer)) return fs::absolute(scorer);
+  for (const char* extension : {".so", ".py", ""})
+    if (const fs::path file = session.client.home() / "plugins" / (scorer + extension);
+        fs::is_regular_file(file))
+      return file;
+  throw Error(ErrorCode::not_found, scorer + ": there is no such file, and no such plugin in " +
+                                        (session.client.home() / "plugins").string());
+}
+
+int test_scorer(Session& session, ScorerTest test) {
+  const ScoreRange range = range_of(test.range);
+  const fs::path scorer = scorer_file(session, test.scorer);
+  if (const fs::path named = session.client.home() / "models" / test.source.model;
+      !test.source.model.empty() && !fs::is_directory(test.source.model) && fs::is_directory(named))
+    test.source.model = named;
+  const Episodes episodes = make_episodes(test.source);
+  std::string input;
+  for (const Json& line : episodes.lines) input += dump_json(line) + "\n";
+  const ProgramResult result =
+      run_program(find_program("rft-plugin-host"),
+                  {"try", scorer.string(), "--options", test.options, "--timeout", test.timeout_s}, input);
+  std::vector<Json> answers;
+  std::istringstream lines(result.output);
+  for (std::string line; std::getline(lines, line);)
+    answers.push_back(parse_json(line, "the answer of rft-plugin-host"));
+  if (answers.empty() || result.exit_code != 0)
+    throw Error(ErrorCode::unavailable,
+                answers.empty() ? result.errors : text_of(part_of(answers.back(), "error"), "message"));
+
+  const std::string version = text_of(answers.front(), "version");
+  const std::string title = text_of(answers.front(), "name") + (version.empty() ? "" : " " + version);
+  answers.erase(answers.begin());
+  Json summary;
+  if (answers.size() > episodes.lines.size()) {
+    summary = answers.back();
+    answers.pop_back();
+  }
+  Json report = scorer_report(episodes.lines, answers, range);
+  report["completions"] = episodes.origin;
+  report["summary"] = part_of(summary, "summary");
+  if (summary.is_object() && summary.contains("summary_error"))
+    report["errors"].push_back(
+        {{"episode", Json()}, {"failure", "summary"}, {"message", summary["summary_error"]}});
+  session.out.value(report);
+  session.out.line(title + ", " + episodes.origin);
+  session.out.text(report_text(session.out.style(), report));
+  for (const auto& [name, value] : report["summary"].items())
+    session.out.line("summary " + one_line(name) + ": " + number(value.get<double>(), 4));
+  return report["errors"].empty() ? kOk : kFailed;
+}
+
+}  // namespace
+
+Run define_scorer(CLI::App& app) {
+  app.require_subcommand(1);
+  CLI::App* const part = add_part(
+      app, "test", "Score given, sampled or the data's own outputs, and say what the scores are like",
+      "rftctl scorer test ./scorer.py --data train.jsonl --outputs outputs.jsonl");
+  const auto test = std::make_shared<ScorerTest>();
+  part->add_option("SCORER", test->scorer, "A .so, a .py, an executable, or a name of HOME/plugins")
+      ->required();
+  part->add_option("--data", test->source.data, "The records, as a job has them")
+      ->required()
+      ->type_name("FILE");
+  CLI::Option* const outputs =
+      part->add_option("--outputs", test->source.outputs,
+                       "Completions, {\"completion\", \"index\" of a record or \"record\"} a line")
+          ->type_name("FILE");
+  part->add_option("--model", test->source.model,
+                   "Samples the completions: a folder, or a name of HOME/models")
+      ->type_name("M")
+      ->excludes(outputs);
+  part->add_option("--options", test->options, "The scorer's options, a JSON object")->capture_default_str();
+  part->add_option("--range", test->range, "Scores outside of it are warned of")
+      ->capture_default_str()
+      ->type_name("LOW:HIGH");
+  part->add_option("--timeout", test->timeout_s, "Deadline of one call, in seconds")
+      ->capture_default_str()
+      ->check(above_zero());
+  part->add_option("--adapter", test->source.adapter, "As [data] adapter: chat, jsonl or a .so");
+  part->add_option("--prompt", test->source.prompt, "As [data] prompt");
+  part->add_option("--limit", test->source.limit, "Records at most; 0: all")->check(zero_or_more());
+  part->add_option("--max-new-tokens", test->source.max_new_tokens, "Of a sampled completion")
+      ->capture_default_str()
+      ->check(above_zero());
+  part->add_option("--temperature", test->source.temperature, "Of the sampling")
+      ->capture_default_str()
+      ->check(zero_or_more());
+  part->add_option("--seed", test->source.seed, "Of the sampling")->check(zero_or_more());
+  return [test](Session& session) { return test_scorer(session, *test); };
+}
+
+}  // namespace rft::cli

@@ -1,0 +1,28 @@
+"""Rewards a short answer that holds the record's "keyword". The file stays loaded for a whole job.
+
+It runs under the python3 of PATH: to use a virtual environment, activate it before rftctl or rftd starts.
+"""
+options = {"limit": 200}
+
+
+def configure(given):
+    """Called once, before anything else, with the job's [scorer] options."""
+    unknown = set(given) - set(options)
+    if unknown:
+        raise ValueError(f"unknown options: {', '.join(sorted(unknown))}")
+    options.update(given)
+
+
+def score(episodes):
+    """A number, or a dict, for each. (Or define OpenAI's `def grade(sample, item) -> float` instead.)"""
+    return [score_one(episode["completion"], episode["record"]) for episode in episodes]
+
+
+def score_one(completion, record):
+    found = record["keyword"] in completion
+    short = len(completion) <= options["limit"]
+    return {
+        "score": 0.8 * found + 0.2 * short,
+        "reason": "keyword found" if found else "keyword missing",
+        "sub_scores": {"found": found},
+    }

@@ -1,0 +1,97 @@
+// rftctl scorer test and plugins new, as a shell runs them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "cli/exit_code.h"
+#include "cli/program.h"
+#include "cli/scorer_report.h"
+#include "support/temp_dir.h"
+#include "support/write_text.h"
+
+namespace rft::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+ProgramResult run_rftctl(const std::vector<std::string>& arguments) {
+  return run_program(std::filesystem::path(RFT_BIN_DIR) / "rftctl", arguments);
+}
+
+constexpr char kData[] =
+    "{\"input\": \"a?\", \"output\": \"yes\"}\n"
+    "{\"input\": \"b?\", \"output\": \"no\"}\n"
+    "{\"input\": \"c?\", \"output\": \"maybe\"}\n";
+
+// Runs `scorer test` of this Python source over kData, with --json.
+Json report_of(const std::string& source, std::vector<std::string> more = {}, int exit_code = kOk) {
+  const TempDir folder;
+  write_text(folder / "s.py", source);
+  write_text(folder / "data.jsonl", kData);
+  std::vector<std::string> arguments = {"scorer", "test",   (folder / "s.py").string(),
+                                        "--json", "--data", (folder / "data.jsonl").string()};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const ProgramResult result = run_rftctl(arguments);
+  EXPECT_EQ(result.exit_code, exit_code) << result.output << result.errors;
+  return parse_json(result.output, "output");
+}
+
+TEST(ScorerTest, TellsDistributionReasonsAndSubScores) {
+  const Json report = report_of(
+      "def score(episodes):\n"
+      "  return [{'score': len(e['completion']) / 10, 'reason': 'long' if len(e['completion']) > 2 else "
+      "'short',\n"
+      "           'sub_scores': {'n': len(e['prompt'])}} for e in episodes]\n");
+  EXPECT_EQ(report["scored"], 3);
+  EXPECT_NEAR(report["score"]["mean"].get<double>(), (0.3 + 0.2 + 0.5) / 3, 1e-9);
+  EXPECT_EQ(report["score"]["max"], 0.5);
+  EXPECT_EQ(report["reasons"][0]["reason"], "long");
+  EXPECT_EQ(report["reasons"][0]["count"], 2);
+  EXPECT_EQ(report["sub_scores"][0]["mean"], 3.0) << "the prompt is the adapter's";
+  EXPECT_EQ(report["slowest"].size(), 3u);
+  EXPECT_THAT(report["completions"].get<std::string>(), HasSubstr("own output, 3 of 3"));
+  EXPECT_TRUE(report["warnings"].empty()) << report["warnings"];
+}
+
+TEST(ScorerTest, WarnsOfAConstantOutOfRangeAndDisagreement) {
+  const auto constant = report_of("def grade(sample, item):\n  return 7\n")["warnings"];
+  ASSERT_EQ(constant.size(), 2u);
+  EXPECT_THAT(constant[0].get<std::string>(), HasSubstr("every score is 7"));
+  EXPECT_THAT(constant[1].get<std::string>(), HasSubstr("3 of 3 scores lie outside 0.00 to 1.00"));
+  EXPECT_EQ(report_of("def grade(sample, item):\n  return 7\n", {"--range", "0:10"})["warnings"].size(), 1u);
+  const auto counting = report_of("n = 0\ndef grade(sample, item):\n  global n\n  n += 0.1\n  return n\n");
+  EXPECT_THAT(counting["warnings"][0].get<std::string>(), HasSubstr("two calls disagree: 3 of 3 scores"));
+}
+
+TEST(ScorerTest, NamesEachErrorAndFails) {
+  const Json report = report_of(
+      "def score(episodes):\n  return [1 / (e['completion'] != 'no') for e in episodes]\n", {}, kFailed);
+  ASSERT_EQ(report["errors"].size(), 1u);
+  EXPECT_EQ(report["errors"][0]["episode"], 1);
+  EXPECT_EQ(report["errors"][0]["failure"], "threw");
+  EXPECT_THAT(report["errors"][0]["message"].get<std::string>(), HasSubstr("ZeroDivisionError"));
+}
+
+TEST(ScorerTest, GivenOutputsBelongToTheRecordThatTheyName) {
+  const TempDir folder;
+  write_text(
+      folder / "outputs.jsonl",
+      "{\"completion\": \"no\", \"index\": 1}\n{\"completion\": \"x\", \"record\": {\"output\": \"x\"}}\n");
+  const std::string equal =
+      "def grade(sample, item):\n  return float(sample['output_text'] == item['output'])\n";
+  const Json report = report_of(equal, {"--outputs", (folder / "outputs.jsonl").string()});
+  EXPECT_EQ(report["score"]["min"], 1.0);
+  EXPECT_EQ(report["episodes"], 2);
+  write_text(folder / "outputs.jsonl", "{\"completion\": \"no\", \"index\": 3}\n");
+  EXPECT_THAT(dump_json(report_of(equal, {"--outputs", (folder / "outputs.jsonl").string()}, kUsage)),
+              HasSubstr("outputs.jsonl:1: no record of the data has the index 3"));
+}
+
+TEST(PluginsNew, RefusesWhatCannotBe) {
+  EXPECT_THAT(run_rftctl({"plugins", "new", "x", "--kind", "adapter", "--lang", "python"}).errors,
+              HasSubstr("an adapter is a shared object: --lang cpp"));
+  EXPECT_THAT(run_rftctl({"plugins", "new", "No Name"}).errors, HasSubstr("[a-z0-9][a-z0-9_-]*"));
+}
+
+}  // namespace
+}  // namespace rft::cli
