@@ -1,6 +1,7 @@
 #include "plugins/registry.h"
 
 #include <sys/stat.h>
+#include <algorithm>
 
 #include "base/error.h"
 #include "plugins/support.h"

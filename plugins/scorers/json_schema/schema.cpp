@@ -82,7 +82,7 @@ template <>
 bool ValidationVisitor<Adapter>::ValidatePatternPropertySubschemas::operator()(
     const PatternText& pattern, const Subschema* subschema) const {
   for (const auto member : m_object) {
-    if (!found(pattern.c_str(), member.first)) continue;
+    if (!found({pattern.begin(), pattern.end()}, member.first)) continue;
     m_propertiesMatched->insert(member.first);
     auto context = m_context;
     context.push_back("[" + member.first + "]");
@@ -191,6 +191,7 @@ Verdict Schema::check(const Json& document) const {
   valijson::ValidationResults errors;
   valijson::Validator validator;
   verdict.valid = validator.validate(parsed_->schema, Adapter(document), &errors);
+  if (verdict.valid) return verdict;
   for (const auto& error : errors) {
     if (error.context.size() > 1 && document.is_object())
       verdict.wrong_fields.insert(field_of(error.context[1]));
@@ -198,7 +199,7 @@ Verdict Schema::check(const Json& document) const {
     for (size_t i = 1; i < error.context.size(); ++i) verdict.error += error.context[i];
     verdict.error += (verdict.error.empty() ? "" : ": ") + error.description;
   }
-  if (!verdict.valid && verdict.error.empty()) verdict.error = "The document is not as the schema says.";
+  if (verdict.error.empty()) verdict.error = "The document is not as the schema says.";
   return verdict;
 }
 
@@ -219,7 +220,8 @@ double Schema::right_share(const Json& document, const Verdict& verdict) const {
                       !schema.contains("patternProperties");
   for (const auto& [name, value] : document.items())
     if (closed && !properties.contains(name)) wrong.insert(name);
-  if (!verdict.valid && wrong.empty()) return static_cast<double>(fields.size()) / (fields.size() + 1.0);
   fields.insert(wrong.begin(), wrong.end());
-  return fields.empty() ? 1 : 1 - static_cast<double>(wrong.size()) / static_cast<double>(fields.size());
+  const double elsewhere = !verdict.valid && wrong.empty() ? 1 : 0;
+  const double all = static_cast<double>(fields.size()) + elsewhere;
+  return all == 0 ? 1 : 1 - (static_cast<double>(wrong.size()) + elsewhere) / all;
 }
