@@ -161,16 +161,18 @@ void Registry::look_at(const fs::path& file, bool is_whole) {
 }
 
 void Registry::settle(const fs::path& file, Dropped& dropped) {
-  dropped.settled = true;
-  dropped.plugin.reset();
-  dropped.refusal.clear();
+  std::optional<ResolvedPlugin> plugin;
+  std::string refusal;
   try {
-    dropped.plugin = accept(file, Origin::home);
-    // What was copied while it changed may be neither the old file nor the new one.
-    dropped.settled = identify(file) == dropped.identity;
+    plugin = accept(file, Origin::home);
   } catch (const std::exception& error) {
-    dropped.refusal = error.what();
+    refusal = error.what();
   }
+  // What was copied while it changed may be neither the old file nor the new one: the name keeps its meaning.
+  if (identify(file) != dropped.identity) return;
+  dropped.settled = true;
+  dropped.plugin = std::move(plugin);
+  dropped.refusal = std::move(refusal);
 }
 
 ResolvedPlugin Registry::accept(const fs::path& file, Origin origin) const {

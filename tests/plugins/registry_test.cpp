@@ -3,6 +3,10 @@
 #include <sys/stat.h>
 #include <algorithm>
 
+#include <atomic>
+#include <set>
+#include <thread>
+
 #include "base/error.h"
 #include "plugins/support.h"
 
@@ -255,6 +259,62 @@ TEST_F(RegistryTest, ARunningScorerKeepsItsBytes) {
     ASSERT_EQ(scorer.score(requests)[0].score, 4.0);
     PinStore(plugins_ / ".store").verify({plugin.path, plugin.digest});
   }
+}
+
+// A file of many bytes that says at both ends which version it is.
+std::string text_of_version(int version) {
+  const std::string mark = "# version " + std::to_string(version) + "\n";
+  return mark + std::string(100'000, '#') + "\n" + mark;
+}
+
+void write_in_halves(const fs::path& file, const std::string& text) {
+  std::ofstream out(file, std::ios::binary);
+  out << text.substr(0, text.size() / 2) << std::flush << text.substr(text.size() / 2);
+}
+
+// The file is replaced by renaming, overwritten in place, truncated and written again, and deleted, while the
+// registry looks at it as often as it can.
+TEST(RegistryUnderLoad, TakesNothingTornInAThousandReplacements) {
+  constexpr int kReplacements = 1000, kRestEvery = 50;
+  const testing::TemporaryFolder folder;
+  const fs::path dropped = folder.path() / "plugins", file = dropped / "grader.py";
+  Registry registry("", dropped, 0.1);
+  std::atomic<int> resting = -1;  // the version that the writer waits for
+  std::thread writer([&] {
+    for (int version = 0; version < kReplacements; ++version) {
+      const std::string text = text_of_version(version);
+      if (version % 4 == 0) {
+        write_in_halves(folder.path() / "new", text);
+        fs::rename(folder.path() / "new", file);
+      } else if (version % 4 == 3) {
+        fs::remove(file);
+        write_in_halves(file, text);
+      } else {
+        if (version % 4 == 2 && fs::exists(file)) fs::resize_file(file, 10);
+        write_in_halves(file, text);
+      }
+      if (version % kRestEvery != 0 && version + 1 != kReplacements) continue;
+      resting = version;
+      resting.wait(version);
+    }
+    resting = kReplacements;
+  });
+  std::set<std::string> digests;
+  while (resting != kReplacements) {
+    registry.rescan();
+    const auto& rows = registry.rows();
+    if (rows.empty() || rows[0].digest.empty()) continue;
+    const std::string taken = read_file(registry.resolve("grader", folder.path(), "scorer").path);
+    const int version = std::atoi(taken.c_str() + std::string("# version ").size());
+    EXPECT_TRUE(taken == text_of_version(version)) << "torn at version " << version;
+    digests.insert(rows[0].digest);
+    if (version == resting) {
+      resting = -1;
+      resting.notify_one();
+    }
+  }
+  writer.join();
+  EXPECT_GE(digests.size(), size_t{kReplacements / kRestEvery});
 }
 
 }  // namespace

@@ -191,6 +191,10 @@ TEST(ScorerHost, RefusesWhatIsNoPluginBeforeItsCodeRuns) {
         Refusal{"older_major", PluginFailure::wrong_abi, "built for plugin ABI 0.0"},
         Refusal{"no_note", PluginFailure::not_loadable, "no .note.rft section"},
         Refusal{"two_notes", PluginFailure::not_loadable, "more than one note"},
+        Refusal{"bad_note_type", PluginFailure::not_loadable, "holds something else"},
+        Refusal{"bad_note_owner", PluginFailure::not_loadable, "holds something else"},
+        Refusal{"bad_note_size", PluginFailure::not_loadable, "holds something else"},
+        Refusal{"bad_name", PluginFailure::not_loadable, "No_Name"},
         Refusal{"bad_magic", PluginFailure::not_loadable, "holds something else"},
         Refusal{"other_kind", PluginFailure::not_loadable, "it is a dataset-adapter, and a scorer is wanted"},
         Refusal{"missing_symbol", PluginFailure::not_loadable, "a_function_that_nobody_defines"}}) {
@@ -211,6 +215,8 @@ TEST(ScorerHost, RefusesAPluginWhoseEntryIsWrong) {
   };
   refused("no_entry", PluginFailure::not_loadable, "rft_plugin_entry");
   refused("no_capability", PluginFailure::not_loadable, "no rft.scorer/1");
+  refused("short_entry", PluginFailure::not_loadable, "its entry lacks a function");
+  refused("no_create", PluginFailure::not_loadable, "its entry lacks a function");
   refused("entry_disagrees", PluginFailure::wrong_abi, "different ABIs");
   refused("out_of_range", PluginFailure::protocol, "it answered for episode 2 of a batch of 2");
   refused("absent", PluginFailure::not_loadable, "cannot be opened");
@@ -222,6 +228,71 @@ TEST(ScorerHost, ABrokenConnectionIsAProtocolError) {
                       [&] { score_once(hostile_options(folder, "score", "garbage")); });
   expect_plugin_error(PluginFailure::protocol, {"closed the connection"},
                       [&] { score_once(hostile_options(folder, "score", "close_connection")); });
+  expect_nothing_left(folder);
+}
+
+TEST(ScorerHost, AScorerThatClosesEveryDescriptorIsNamed) {
+  const TemporaryFolder folder;
+  expect_plugin_error(PluginFailure::crashed, {"scorer hostile.so", "scoring a batch of 2 episodes"},
+                      [&] { score_once(hostile_options(folder, "score", "close_all")); });
+  expect_nothing_left(folder);
+}
+
+TEST(ScorerHost, WritesPastTheScoresAreNoticed) {
+  const TemporaryFolder folder;
+  for (const char* name : {"write_past", "write_before"})
+    expect_plugin_error(PluginFailure::changed_input, {name, "it wrote past the scores of its batch"},
+                        [&] { score_once(options_for(hostile_plugin(name), folder)); });
+}
+
+TEST(ScorerHost, ASlowScorerWithinItsDeadlineIsFine) {
+  const TemporaryFolder folder;
+  EXPECT_GE(seconds_of([&] { score_once(hostile_options(folder, "score", "slow")); }), 0.2);
+}
+
+TEST(ScorerHost, ALeakEndsAtTheLimitOfItsMemory) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the address sanitizer's shadow is larger than any limit";
+#endif
+  const TemporaryFolder folder;
+  ScorerOptions options = hostile_options(folder, "score", "leak");
+  options.memory_limit_bytes = uint64_t{256} << 20;
+  ScorerHost scorer(options);
+  expect_plugin_error(PluginFailure::crashed, {"signal 11"}, [&] {
+    for (int batch = 0; batch < 8; ++batch) scorer.score(requests_of({"a"}));
+  });
+  expect_nothing_left(folder);
+}
+
+// In one process that loads both, the first one's unique symbol would answer for the second.
+TEST(ScorerHost, AReplacedPluginLeavesNothingOfTheOldCode) {
+  const TemporaryFolder folder;
+  const fs::path plugin = folder.path() / "sticky.so";
+  for (const char* version : {"sticky_1", "sticky_2"}) {
+    fs::copy(hostile_plugin(version), folder.path() / "new");
+    fs::rename(folder.path() / "new", plugin);
+    ScorerHost scorer(options_for(plugin, folder));
+    EXPECT_EQ(scorer.score(requests_of({"a"}))[0].score, version[7] - '0');
+  }
+  expect_nothing_left(folder);
+}
+
+// Bounded by itself, for the sake of the machine that tests it.
+TEST(ScorerHost, AForkBombEndsAtItsDeadlineWithAllThatItStarted) {
+  const TemporaryFolder folder;
+  ScorerOptions options = options_for(folder.write("bomb.py",
+                                                   "import os, time\n"
+                                                   "def score(episodes):\n"
+                                                   "    for i in range(8): os.fork()\n"
+                                                   "    time.sleep(1000)\n"),
+                                      folder);
+  options.kind = "python";
+  options.timeout_s = 0.7;
+  EXPECT_LT(seconds_of([&] {
+              expect_plugin_error(PluginFailure::timed_out, {"bomb.py", "within 0.7 s"},
+                                  [&] { score_once(options); });
+            }),
+            options.timeout_s + 2);
   expect_nothing_left(folder);
 }
 

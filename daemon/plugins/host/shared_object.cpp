@@ -45,6 +45,9 @@ struct HostFace {
   }
 };
 
+// Scores on both sides of a batch's that nobody may write.
+constexpr size_t kGuardScores = 8;
+
 // Where one batch's scores arrive.
 struct ScoreCollector {
   rft_score_sink sink{sizeof(rft_score_sink), nullptr, &reason, &sub_score, &valid, &episode_failed};
@@ -53,8 +56,8 @@ struct ScoreCollector {
   std::string misuse;  // an index out of range
 
   explicit ScoreCollector(size_t size)
-      : scores(size, std::bit_cast<double>(RFT_UNWRITTEN_SCORE_BITS)), results(size) {
-    sink.scores = scores.data();
+      : scores(size + 2 * kGuardScores, std::bit_cast<double>(RFT_UNWRITTEN_SCORE_BITS)), results(size) {
+    sink.scores = scores.data() + kGuardScores;
   }
 
   static wire::EpisodeResult* find(const rft_score_sink* sink, size_t episode) {
@@ -89,11 +92,20 @@ struct ScoreCollector {
 
   // Judges every score and answers the results.
   std::vector<wire::EpisodeResult> finish() {
+    if (!guards_are_whole())
+      throw PluginError(PluginFailure::changed_input, "it wrote past the scores of its batch");
     for (size_t i = 0; i < results.size(); ++i) {
-      if (results[i].outcome != wire::Outcome::failed) judge(results[i], scores[i]);
+      if (results[i].outcome != wire::Outcome::failed) judge(results[i], scores[kGuardScores + i]);
       if (results[i].outcome != wire::Outcome::scored) results[i].result.sub_scores.clear();
     }
     return std::move(results);
+  }
+  bool guards_are_whole() const {
+    const auto unwritten = [](double score) {
+      return std::bit_cast<uint64_t>(score) == RFT_UNWRITTEN_SCORE_BITS;
+    };
+    return std::all_of(scores.begin(), scores.begin() + kGuardScores, unwritten) &&
+           std::all_of(scores.end() - kGuardScores, scores.end(), unwritten);
   }
   static void judge(wire::EpisodeResult& answer, double score) {
     if (std::bit_cast<uint64_t>(score) == RFT_UNWRITTEN_SCORE_BITS) return;

@@ -63,6 +63,12 @@ void misbehave(const std::string& deed) {
     [[maybe_unused]] const auto written = ::write(3, "\xff\xff\xff\xff garbage", 12);
     for (;;) ::pause();
   }
+  if (deed == "close_all") {
+    ::close_range(0, ~0U, 0);
+    return;
+  }
+  if (deed == "slow") ::usleep(200'000);
+  if (deed == "leak") std::memset(std::malloc(1 << 26), 1, 1 << 26);
   if (deed == "print") std::printf("a line on stdout\n"), std::fflush(stdout);
   if (deed == "thread") std::thread([] {}).join();
 }

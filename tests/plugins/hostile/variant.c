@@ -13,6 +13,24 @@
 #ifndef ENTRY_VERSION
 #define ENTRY_VERSION RFT_ABI_VERSION
 #endif
+#ifndef ENTRY_SIZE
+#define ENTRY_SIZE sizeof(rft_plugin)
+#endif
+#ifndef CREATE
+#define CREATE create
+#endif
+#ifndef NOTE_TYPE
+#define NOTE_TYPE RFT_NOTE_TYPE
+#endif
+#ifndef NOTE_OWNER
+#define NOTE_OWNER RFT_NOTE_OWNER
+#endif
+#ifndef NOTE_SIZE
+#define NOTE_SIZE (sizeof(rft_note) - 16)
+#endif
+#ifndef NAME_OF_NOTE
+#define NAME_OF_NOTE NAME
+#endif
 #ifndef KIND
 #define KIND RFT_KIND_SCORER
 #endif
@@ -20,10 +38,9 @@
 #define MAGIC RFT_NOTE_MAGIC
 #endif
 
-#define NOTE(variable)                                                                                      \
-  _Alignas(4) __attribute__((section(".note.rft"), used)) static const rft_note variable =                  \
-      {4,  sizeof(rft_note) - 16, RFT_NOTE_TYPE, RFT_NOTE_OWNER, MAGIC, NOTE_MAJOR, NOTE_MINOR, KIND, NAME, \
-       "1"}
+#define NOTE(variable)                                                                       \
+  _Alignas(4) __attribute__((section(".note.rft"), used)) static const rft_note variable = { \
+      4, NOTE_SIZE, NOTE_TYPE, NOTE_OWNER, MAGIC, NOTE_MAJOR, NOTE_MINOR, KIND, NAME_OF_NOTE, "1"}
 
 #ifndef NO_NOTE
 NOTE(first);
@@ -55,6 +72,12 @@ static rft_status score(void* instance, const rft_episode* const* episodes, size
 #ifdef FAIL_SILENTLY
   return RFT_FAILED;
 #endif
+#ifdef WRITE_PAST
+  sink->scores[num_episodes] = 1;
+#endif
+#ifdef WRITE_BEFORE
+  sink->scores[-1] = 1;
+#endif
 #ifdef OUT_OF_RANGE
   sink->valid(sink, num_episodes, 1);
 #endif
@@ -63,7 +86,7 @@ static rft_status score(void* instance, const rft_episode* const* episodes, size
 
 static const rft_scorer scorer = {sizeof(rft_scorer), score};
 
-static void* create(const rft_host* host, rft_text options) {
+__attribute__((unused)) static void* create(const rft_host* host, rft_text options) {
   (void)options;
   return (void*)(uintptr_t)host;
 }
@@ -81,4 +104,4 @@ __attribute__((used)) static const rft_plugin not_exported =
 #else
 RFT_EXPORT const rft_plugin rft_plugin_entry =
 #endif
-    {ENTRY_VERSION, sizeof(rft_plugin), create, destroy, capability};
+    {ENTRY_VERSION, ENTRY_SIZE, CREATE, destroy, capability};
