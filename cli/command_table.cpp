@@ -22,7 +22,7 @@ constexpr auto kTable = std::to_array<Command>({
     {"metrics", "Print a job's metrics", "rftctl metrics 17 --chart rollout/score_mean", define_metrics},
     {"models", "List, check and make base models", "rftctl models ls", define_models},
     {"pause", "Stop a job for now, its state kept", "rftctl pause 17", define_pause},
-    {"plugins", "List scorers and adapters, and begin one", "rftctl plugins ls", define_plugins},
+    {"plugins", "List, begin and check scorers and adapters", "rftctl plugins ls", define_plugins},
     {"resume", "Continue a paused job", "rftctl resume 17", define_resume},
     {"retry", "Try a failed or cancelled job again", "rftctl retry 17", define_retry},
     {"rollouts", "Print a job's completions and scores", "rftctl rollouts 17 --last 5", define_rollouts},

@@ -1,8 +1,11 @@
+#include <filesystem>
 #include <memory>
+#include <sstream>
 
 #include "cli/commands/commands.h"
 #include "cli/job_text.h"
 #include "cli/plugin_folder.h"
+#include "cli/program.h"
 
 namespace rft::cli {
 namespace {
@@ -24,6 +27,43 @@ int list_plugins(Session& session) {
   if (!table.empty()) session.out.text(table.text(style));
   session.out.note("add your own by copying NAME.so or NAME.py into " + text_of(result, "folder"));
   return kOk;
+}
+
+struct CheckedPlugin {
+  std::string file, data, options = "{}", timeout_s = "10";
+};
+
+int check_plugin(Session& session, const CheckedPlugin& plugin) {
+  if (!std::filesystem::is_regular_file(plugin.file))
+    throw Error(ErrorCode::not_found, plugin.file + ": there is no such file");
+  std::vector<std::string> arguments = {"conformance",  plugin.file, "--options",
+                                        plugin.options, "--timeout", plugin.timeout_s};
+  if (!plugin.data.empty()) arguments.insert(arguments.end(), {"--data", plugin.data});
+  const ProgramResult result = run_program(find_program("rft-plugin-host"), arguments);
+  Json rows = Json::array();
+  std::istringstream lines(result.output);
+  for (std::string line; std::getline(lines, line);)
+    rows.push_back(parse_json(line, "the answer of rft-plugin-host"));
+  if (rows.empty() || rows.front().contains("error"))
+    throw Error(ErrorCode::invalid_argument,
+                rows.empty() ? result.errors : text_of(part_of(rows.front(), "error"), "message"));
+  session.out.value(rows);
+  if (!result.errors.empty())
+    session.out.note(result.errors.substr(0, result.errors.find_last_not_of('\n') + 1));
+  Table table({"CHECK", "VERDICT", "DETAIL"});
+  for (const Json& row : rows) {
+    const std::string verdict = text_of(row, "verdict");
+    const bool failed = verdict == "failed";
+    table.add({text_of(row, "check"),
+               paint(session.out.style(),
+                     failed            ? Colour::red
+                     : verdict == "ok" ? Colour::green
+                                       : Colour::yellow,
+                     verdict),
+               one_line(text_of(row, "detail")) + (failed ? " (rule: " + text_of(row, "rule") + ")" : "")});
+  }
+  session.out.text(table.text(session.out.style()));
+  return result.exit_code == 0 ? kOk : kFailed;
 }
 
 int make_plugin(Session& session, const NewPlugin& wanted) {
@@ -51,7 +91,19 @@ Run define_plugins(CLI::App& app) {
   new_part->add_option("--lang", wanted->language, "What it is written in; an adapter in cpp alone")
       ->capture_default_str()
       ->check(CLI::IsMember({"cpp", "python", "command"}));
+  CLI::App* const check_part =
+      add_part(app, "check", "Check a shared object against each rule of the plugin ABI",
+               "rftctl plugins check build/polite.so --data data.jsonl");
+  const auto checked = std::make_shared<CheckedPlugin>();
+  check_part->add_option("FILE", checked->file, "A .so")->required();
+  check_part->add_option("--data", checked->data, "Records to check it with; made-up ones otherwise")
+      ->type_name("FILE");
+  check_part->add_option("--options", checked->options, "Its options, a JSON object")->capture_default_str();
+  check_part->add_option("--timeout", checked->timeout_s, "Deadline of one check, in seconds")
+      ->capture_default_str()
+      ->check(above_zero());
   return [=](Session& session) {
+    if (check_part->parsed()) return check_plugin(session, *checked);
     return new_part->parsed() ? make_plugin(session, *wanted) : list_plugins(session);
   };
 }

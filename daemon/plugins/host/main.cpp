@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "plugins/adapter.h"
+#include "plugins/host/conformance.h"
 #include "plugins/host/serve.h"
 #include "plugins/host_process.h"
 #include "plugins/isolation.h"
@@ -30,7 +31,8 @@ struct Arguments {
   fs::path plugin;
   std::string options = "{}";
   double timeout_s = 10;
-  fs::path input, output;
+  fs::path input, output, data;
+  std::string check;
 };
 
 void print(const Json& json) { std::cout << dump_json(json) << "\n" << std::flush; }
@@ -63,6 +65,18 @@ int check(const Arguments& arguments) {
   row["summary"] = host.plugin().has_summary;
   print(row);
   return 0;
+}
+
+ConformanceOptions conformance_options(const Arguments& arguments) {
+  const fs::path data = arguments.data.empty() ? fs::path() : fs::canonical(arguments.data);
+  return {fs::canonical(arguments.plugin), data, arguments.options, arguments.timeout_s};
+}
+
+// A shared object against the rules of the ABI.
+int conformance(const Arguments& arguments) {
+  const Json rows = check_conformance(conformance_options(arguments));
+  for (const Json& row : rows) print(row);
+  return std::ranges::any_of(rows, [](const Json& row) { return row["verdict"] == "failed"; }) ? kFailed : 0;
 }
 
 ScoreRequest request_from(const Json& episode, size_t line) {
@@ -200,6 +214,14 @@ int run(int argc, char** argv) {
   add("score", "Score the episodes on stdin (JSONL: prompt, completion, record)", &score);
   add("try", "Score the episodes on stdin twice, each alone and in batches; what rftctl scorer test runs",
       &try_scorer);
+  add("conformance", "Check a .so against each rule of the plugin ABI", &conformance)
+      ->add_option("--data", arguments.data, "Records to check it with, JSONL");
+  CLI::App* conform = app.add_subcommand("conform", "One check, for the program that started this one");
+  conform->add_option("plugin", arguments.plugin)->required();
+  conform->add_option("--check", arguments.check)->required();
+  conform->add_option("--options", arguments.options);
+  conform->add_option("--data", arguments.data);
+  conform->callback([&] { run_check(arguments.check, conformance_options(arguments)); });
   CLI::App* convert_command = add("convert", "Run a dataset adapter over a JSONL file", &convert);
   convert_command->add_option("input", arguments.input)->required();
   convert_command->add_option("output", arguments.output)->required();

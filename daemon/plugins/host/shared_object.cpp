@@ -1,12 +1,12 @@
 // A plugin as a shared object: the host's side of the C ABI in sdk/include/rft.
 #include <algorithm>
 #include <bit>
-#include <boost/dll/shared_library.hpp>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <string>
 
+#include "plugins/host/entry.h"
 #include "plugins/host/plugin.h"
 #include "plugins/note.h"
 #include "rft/dataset_adapter.h"
@@ -19,12 +19,6 @@ namespace {
 
 std::string_view view(rft_text text) { return {text.data, text.size}; }
 rft_text text_of(std::string_view text) { return {text.data(), text.size()}; }
-
-// Whether a struct that the plugin filled reaches as far as `member_end`.
-template <class T>
-bool reaches(const T* filled, size_t member_end) {
-  return filled != nullptr && filled->struct_size >= member_end;
-}
 
 // The host struct that the plugin sees, and the failure text that it left there.
 struct HostFace {
@@ -171,7 +165,7 @@ struct CEpisodes {
 class SharedObject : public Plugin {
  public:
   explicit SharedObject(const wire::Open& open) : role_(open.role), note_(checked_note(open)) {
-    load(open.path);
+    entry_ = &load_entry(open.path, note_);
     host_ = std::make_unique<HostFace>();
     instance_ = entry_->create(&host_->face, text_of(open.options));
     if (instance_ == nullptr) throw PluginError(PluginFailure::threw, host_->take_failure());
@@ -222,23 +216,6 @@ class SharedObject : public Plugin {
     require_loadable_abi(note, open.path);
     if (note.kind != open.role) refuse("it is a " + note.kind + ", and a " + open.role + " is wanted");
     return note;
-  }
-
-  void load(const std::string& path) {
-    namespace dll = boost::dll;
-    try {
-      // Never unloaded: its code stays until this process ends.
-      auto* library = new dll::shared_library(path, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
-      entry_ = &library->get<const rft_plugin>("rft_plugin_entry");
-    } catch (const std::exception& error) {
-      refuse(error.what());
-    }
-    const bool same_abi = entry_->abi_version == ((static_cast<uint32_t>(note_.abi_major) << 16) |
-                                                  static_cast<uint32_t>(note_.abi_minor));
-    if (!same_abi) throw PluginError(PluginFailure::wrong_abi, "its entry and its note name different ABIs");
-    constexpr size_t needed = offsetof(rft_plugin, capability) + sizeof entry_->capability;
-    if (!reaches(entry_, needed) || !entry_->create || !entry_->destroy || !entry_->capability)
-      refuse("its entry lacks a function");
   }
 
   void find_capabilities() {

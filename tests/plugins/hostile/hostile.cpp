@@ -98,6 +98,12 @@ class Hostile : public rft::Scorer {
     if (deed_ == "infinity") last.set_score(std::numeric_limits<double>::infinity());
     if (deed_ == "nan_sub_score") last.set_sub_score("part", std::nan(""));
     if (deed_ == "fail_one") last.fail("this one cannot be judged");
+    if (deed_ == "keep_input") {
+      if (kept_ != nullptr) last.set_score(*kept_);
+      kept_ = batch.front().completion().data();
+    }
+    if (deed_ == "count") last.set_score(num_calls_++);
+    if (deed_ == "answer_late") std::thread([&] { last.set_valid(false); }).join();
     if (deed_ == "change_input") const_cast<char*>(batch.front().completion().data())[0] ^= 1;
     if (deed_ == "read_file") {
       std::FILE* file = std::fopen(path_.c_str(), "r");
@@ -137,6 +143,8 @@ class Hostile : public rft::Scorer {
   }
 
   std::string when_, deed_, path_;
+  const char* kept_ = nullptr;
+  int num_calls_ = 0;
 };
 
 RFT_SCORER(Hostile, "hostile", "6.6.6")

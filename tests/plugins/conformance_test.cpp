@@ -1,0 +1,80 @@
+// rft-plugin-host conformance on plugins that keep the rules, and on one for each way of breaking them.
+#include "base/subprocess.h"
+#include "plugins/support.h"
+
+namespace rft::plugins {
+namespace {
+
+using namespace testing;
+
+// check -> "verdict: detail", of a plugin of the tests under these options.
+std::map<std::string, std::string> verdicts(const fs::path& plugin, const std::string& options = "{}",
+                                            const std::string& data = "", const std::string& timeout = "10") {
+  const TemporaryFolder folder;
+  const fs::path out = folder.path() / "out.txt";
+  ProcessOptions process;
+  process.argv = {fs::path(RFT_BIN_DIR) / "rft-plugin-host",
+                  "conformance",
+                  plugin,
+                  "--options",
+                  options,
+                  "--timeout",
+                  timeout};
+  if (!data.empty())
+    process.argv.insert(process.argv.end(), {"--data", folder.write("data.jsonl", data).string()});
+  process.stderr_file = out;
+  Subprocess(process).wait(-1);
+  std::map<std::string, std::string> found;
+  std::ifstream lines(out);
+  for (std::string line; std::getline(lines, line);) {
+    const Json row = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (row.is_object() && row.contains("check"))
+      found[row["check"]] = row["verdict"].get<std::string>() + ": " + row["detail"].get<std::string>();
+  }
+  return found;
+}
+
+std::string verdict(const std::string& check, const std::string& when, const std::string& deed,
+                    const std::string& timeout = "10") {
+  return verdicts(hostile_plugin("hostile"), dump_json({{"when", when}, {"do", deed}}), "", timeout)[check];
+}
+
+TEST(Conformance, WhatKeepsTheRulesPasses) {
+  for (const fs::path& plugin : {fs::path(RFT_SHIPPED_PLUGINS_DIR) / "exact_match.so",
+                                 fs::path(RFT_SHIPPED_PLUGINS_DIR) / "jsonl.so", hostile_plugin("plain")}) {
+    const auto found = verdicts(plugin);
+    EXPECT_EQ(found.size(), 11u);
+    for (const auto& [check, said] : found)
+      EXPECT_TRUE(said == "ok: " || said.starts_with("skipped: ")) << plugin << " " << check << ": " << said;
+    EXPECT_EQ(found.at("lifetimes"), "ok: ");
+  }
+}
+
+TEST(Conformance, NamesTheRuleThatIsBroken) {
+  EXPECT_EQ(verdicts(hostile_plugin("newer_major"))["versions"].substr(0, 8), "failed: ");
+  EXPECT_EQ(verdicts(hostile_plugin("no_note"))["note"].substr(0, 8), "failed: ");
+  EXPECT_EQ(verdict("life", "destroy", "segv").substr(0, 8), "failed: ");
+  EXPECT_EQ(verdict("life", "create", "hang", "0.2"), "failed: no end within 0.2 s");
+  EXPECT_EQ(verdict("destroy without create", "score", "segv"), "ok: ")
+      << "each check is in a process of its own";
+  EXPECT_EQ(verdict("lifetimes", "score", "change_input"),
+            "failed: it wrote into its input, or read what an earlier call was given");
+  EXPECT_EQ(verdict("lifetimes", "score", "leave_unwritten"), "failed: it left a score unwritten");
+  EXPECT_EQ(verdict("huge batch", "score", "nan"), "failed: a score is not finite");
+  EXPECT_EQ(verdict("determinism", "score", "keep_input"),
+            "failed: it wrote into its input, or read what an earlier call was given");
+  EXPECT_EQ(verdict("determinism", "score", "count"),
+            "failed: record 2 gets another answer alone than in a batch");
+  EXPECT_EQ(verdict("threads", "score", "answer_late"), "failed: sink->valid() was called on another thread");
+}
+
+TEST(Conformance, RefusedDataIsToBeReplacedByTheAuthors) {
+  const fs::path plugin = fs::path(RFT_SHIPPED_PLUGINS_DIR) / "exact_match.so";
+  const std::string options = R"({"target": "answer"})";
+  EXPECT_NE(verdicts(plugin, options)["lifetimes"].find("skipped: it refuses made-up records"),
+            std::string::npos);
+  EXPECT_EQ(verdicts(plugin, options, "{\"answer\": \"a\"}\n")["lifetimes"], "ok: ");
+}
+
+}  // namespace
+}  // namespace rft::plugins
