@@ -38,7 +38,17 @@ def iteration(algorithm, dtype, peak, alone):
                ratio=None if alone else answer["theirs"] / answer["ours"], peer=answer["peer"])
 
 
+def plugin_host():
+    with tempfile.TemporaryDirectory() as folder:
+        answer = json.loads(run(BUILD / "bin" / "plugin_host_bench", folder))
+    for language, us in answer.items():
+        limit = ", at most 50" if language == "cpp" else ""
+        yield dict(row=f"plugin host {language} batch 32", figure=1e6 / us, unit="batches/s",
+                   peer=f"{us:.0f} µs beyond the scorer's work{limit}")
+
+
 def rows(quick):
+    yield from plugin_host()
     peak = json.loads(run(BUILD / "bin" / "gemm_bench"))
     for dtype, rate in peak.items():
         if rate:

@@ -1,0 +1,50 @@
+// What a batch costs beyond the scorer's own work: the way to its process and back, measured with scorers
+// that do next to nothing. Prints {"cpp": µs a batch, "python": µs a batch}, medians.
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "base/json.h"
+#include "plugins/scorer_host.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace rft;
+
+constexpr size_t kEpisodes = 32;
+constexpr int kRounds = 2000;
+
+double median_us(const plugins::ScorerOptions& options) {
+  plugins::ScorerHost scorer(options);
+  const plugins::ScoreRequest request = {.prompt = std::string(100, 'p'),
+                                         .completion = std::string(200, 'c'),
+                                         .record_json = R"({"output":"b"})",
+                                         .finish_reason = "eos"};
+  const std::vector<plugins::ScoreRequest> batch(kEpisodes, request);
+  std::vector<double> us;
+  for (int round = 0; round < kRounds; ++round) {
+    const auto start = std::chrono::steady_clock::now();
+    scorer.score(batch);
+    us.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::ranges::nth_element(us, us.begin() + kRounds / 2);
+  return us[kRounds / 2];
+}
+
+}  // namespace
+
+int main(int, char** argv) {
+  const fs::path folder = fs::path(argv[1]);
+  std::ofstream(folder / "one.py") << "def score(episodes):\n    return [1.0] * len(episodes)\n";
+  plugins::ScorerOptions options;
+  options.host_program = plugins::host_program_beside_executable();
+  options.plugin_path = options.host_program.parent_path() / "../tests/plugins/hostile/plain.so";
+  options.plugin_path = fs::canonical(options.plugin_path);
+  const double cpp = median_us(options);
+  options.plugin_path = folder / "one.py";
+  options.kind = "python";
+  std::cout << dump_json({{"cpp", cpp}, {"python", median_us(options)}}) << "\n";
+}
