@@ -1,5 +1,5 @@
 // What a batch costs beyond the scorer's own work: the way to its process and back, measured with scorers
-// that do next to nothing. Prints {"cpp": µs a batch, "python": µs a batch}, medians.
+// that do next to nothing. Prints {"cpp batch 32": µs a batch, ...}, medians.
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -14,16 +14,15 @@ namespace {
 namespace fs = std::filesystem;
 using namespace rft;
 
-constexpr size_t kEpisodes = 32;
 constexpr int kRounds = 2000;
 
-double median_us(const plugins::ScorerOptions& options) {
+double median_us(const plugins::ScorerOptions& options, size_t num_episodes) {
   plugins::ScorerHost scorer(options);
   const plugins::ScoreRequest request = {.prompt = std::string(100, 'p'),
                                          .completion = std::string(200, 'c'),
                                          .record_json = R"({"output":"b"})",
                                          .finish_reason = "eos"};
-  const std::vector<plugins::ScoreRequest> batch(kEpisodes, request);
+  const std::vector<plugins::ScoreRequest> batch(num_episodes, request);
   std::vector<double> us;
   for (int round = 0; round < kRounds; ++round) {
     const auto start = std::chrono::steady_clock::now();
@@ -43,8 +42,11 @@ int main(int, char** argv) {
   options.host_program = plugins::host_program_beside_executable();
   options.plugin_path = options.host_program.parent_path() / "../tests/plugins/hostile/plain.so";
   options.plugin_path = fs::canonical(options.plugin_path);
-  const double cpp = median_us(options);
+  Json figures;
+  for (const size_t size : {32, 128}) figures["cpp batch " + std::to_string(size)] = median_us(options, size);
   options.plugin_path = folder / "one.py";
   options.kind = "python";
-  std::cout << dump_json({{"cpp", cpp}, {"python", median_us(options)}}) << "\n";
+  for (const size_t size : {32, 128})
+    figures["python batch " + std::to_string(size)] = median_us(options, size);
+  std::cout << dump_json(figures) << "\n";
 }
