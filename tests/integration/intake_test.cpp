@@ -30,6 +30,12 @@ TEST(DroppedFolder, BecomesAModelWithItsFigures) {
   for (const char* file : {"config.json", "model.safetensors", "tokenizer.json"})
     EXPECT_TRUE(fs::exists(folder / "model" / file)) << file;
   EXPECT_EQ(home.rftctl({"models", "check", (folder / "model").string()}).exit_code, 0);
+  write_text(home.staging("by_length.py"), "def grade(sample, item):\n  return len(sample['output_text'])\n");
+  const auto sampled = home.rftctl(
+      {"scorer", "test", home.staging("by_length.py").string(), "--model", (folder / "model").string(),
+       "--data", (folder / "input" / "train.jsonl").string(), "--limit", "3", "--max-new-tokens", "4"});
+  EXPECT_EQ(sampled.exit_code, 0) << sampled.errors;
+  EXPECT_EQ(sampled.json["scored"], 3);
   const std::string check = "cd " + folder.string() + " && sha256sum --check --quiet manifest.sha256";
   EXPECT_EQ(cli::run_program("/bin/sh", {"-c", check}).exit_code, 0);
   EXPECT_TRUE(fs::is_empty(home.incoming(""))) << "the folder was taken, not copied";
