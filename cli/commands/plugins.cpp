@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/plugins_quarantine.h"
 #include "cli/job_text.h"
 #include "cli/plugin_folder.h"
 #include "cli/program.h"
@@ -17,9 +18,9 @@ int list_plugins(Session& session) {
   Table table({"NAME", "KIND", "VERSION", "STATE", "FROM", "DIGEST", "FILE OR REASON"});
   for (const Json& row : result.at("plugins")) {
     const std::string state = text_of(row, "state"), reason = text_of(row, "reason");
-    const Colour colour = state == "ready"     ? Colour::green
-                          : state == "refused" ? Colour::red
-                                               : Colour::yellow;
+    const Colour colour = state == "ready"                               ? Colour::green
+                          : state == "refused" || state == "quarantined" ? Colour::red
+                                                                         : Colour::yellow;
     table.add({text_of(row, "name"), text_of(row, "kind"), text_of(row, "version"),
                paint(style, colour, state), text_of(row, "origin"), text_of(row, "digest").substr(0, 12),
                text_of(row, "file") + (reason.empty() ? "" : ": " + one_line(reason))});
@@ -102,8 +103,18 @@ Run define_plugins(CLI::App& app) {
   check_part->add_option("--timeout", checked->timeout_s, "Deadline of one check, in seconds")
       ->capture_default_str()
       ->check(above_zero());
+  const auto plugin = std::make_shared<std::string>();
+  CLI::App* const why_part =
+      add_part(app, "why", "Say what a plugin in quarantine did, and how to see it again",
+               "rftctl plugins why grader");
+  CLI::App* const release_part = add_part(
+      app, "release", "Let jobs name a plugin again that is in quarantine", "rftctl plugins release grader");
+  for (CLI::App* part : {why_part, release_part})
+    part->add_option("PLUGIN", *plugin, "Its name, or the beginning of its digest")->required();
   return [=](Session& session) {
     if (check_part->parsed()) return check_plugin(session, *checked);
+    if (why_part->parsed()) return explain_quarantine(session, *plugin);
+    if (release_part->parsed()) return release_from_quarantine(session, *plugin);
     return new_part->parsed() ? make_plugin(session, *wanted) : list_plugins(session);
   };
 }

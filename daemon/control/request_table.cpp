@@ -22,6 +22,8 @@ const auto kTable = std::to_array<RequestEntry>({
     {"pause", handle_pause, true, {"job"}},
     {"ping", handle_ping, false, {}},
     {"plugins", handle_plugins, false, {}},
+    {"plugins.release", handle_plugins_release, true, {"plugin"}},
+    {"plugins.why", handle_plugins_why, false, {"plugin"}},
     {"resume", handle_resume, true, {"job"}},
     {"retry", handle_retry, true, {"job"}},
     {"rollouts", handle_rollouts, false, {"job"}},

@@ -16,6 +16,7 @@
 #include "base/sha256.h"
 #include "engine/model/lora_config.h"
 #include "jobs/folder.h"
+#include "jobs/job.h"
 #include "plugins/adapter.h"
 
 namespace rft::jobs {
@@ -251,10 +252,11 @@ std::string write_manifest(const fs::path& folder) {
 }  // namespace
 
 Admission::Admission(fs::path models, fs::path host_program, const PluginWatch& plugins,
-                     const config::PluginsConfig& permitted)
+                     plugins::Quarantine quarantine, const config::PluginsConfig& permitted)
     : models_(std::move(models)),
       host_program_(std::move(host_program)),
       plugins_(plugins),
+      quarantine_(std::move(quarantine)),
       trust_(permitted.trusted, permitted.network) {}
 
 std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::path& folder) {
@@ -274,15 +276,7 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
 
     require_network(job, scorer.plugin);
 
-    plugins::AdapterOptions options;
-    options.host_program = host_program_;
-    options.plugin_path = adapter.plugin.path;
-    options.kind = adapter.plugin.implementation;
-    options.name = adapter.plugin.name;
-    options.trusted = adapter.unconfined;
-    options.stderr_file = folder / "adapter.log";
-    if (!job.data.prompt.empty()) options.options["prompt"] = job.data.prompt;
-    write_data(job, options, input, folder / "data");
+    convert_data(id, job, adapter, folder);
 
     job.model.dtype = resolve_dtype(job);
     job.resolved = {id,
@@ -310,9 +304,37 @@ Admission::Permitted Admission::resolve(const std::string& where, const std::str
                                         const fs::path& input, const std::string& kind) const {
   try {
     const auto plugin = plugins_.resolve(name, input, kind);
+    if (const auto report = quarantine_.find(plugin.digest))
+      throw Error(ErrorCode::unsupported, plugins::why_refused(*report));
     return {plugin, trust_.runs_unconfined(plugin, plugins::available_isolation())};
   } catch (const Error& error) {
     throw Error(error.code(), where + error.what(), kind == "scorer" ? "plugin" : "adapter");
+  }
+}
+
+void Admission::convert_data(int64_t id, const config::JobConfig& job, const Permitted& adapter,
+                             const fs::path& folder) const {
+  plugins::AdapterOptions options;
+  options.host_program = host_program_;
+  options.plugin_path = adapter.plugin.path;
+  options.kind = adapter.plugin.implementation;
+  options.name = adapter.plugin.name;
+  options.trusted = adapter.unconfined;
+  options.stderr_file = folder / "adapter.log";
+  options.failed_input = folder / "failed-input.jsonl";
+  if (!job.data.prompt.empty()) options.options["prompt"] = job.data.prompt;
+  try {
+    write_data(job, options, folder / "input", folder / "data");
+  } catch (const plugins::PluginError& error) {
+    const std::string failure(to_string(error.kind()));
+    if (plugins::calls_for_quarantine(failure))
+      quarantine_.add({.digest = adapter.plugin.digest,
+                       .failure = failure,
+                       .reason = error.what(),
+                       .job = id,
+                       .at = time_text(std::chrono::system_clock::now())},
+                      options, "dataset-adapter");
+    throw;
   }
 }
 

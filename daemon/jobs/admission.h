@@ -24,6 +24,7 @@
 #include "engine/model/model_summary.h"
 #include "jobs/plugin_watch.h"
 #include "memory/estimate.h"
+#include "plugins/quarantine.h"
 #include "plugins/trust.h"
 
 namespace rft::jobs {
@@ -43,7 +44,7 @@ class Admission {
  public:
   // `models` is HOME/models.
   Admission(std::filesystem::path models, std::filesystem::path host_program, const PluginWatch& plugins,
-            const config::PluginsConfig& permitted);
+            plugins::Quarantine quarantine, const config::PluginsConfig& permitted);
 
   // `folder` holds input/. What an earlier, broken-off admission left there is replaced. Throws Error with
   // the reason for a rejection: file, line and mend, paths relative to the job folder; Error(io | resource)
@@ -58,6 +59,9 @@ class Admission {
   // `where` stands before what is wrong with the plugin.
   Permitted resolve(const std::string& where, const std::string& name, const std::filesystem::path& input,
                     const std::string& kind) const;
+  // Writes data/; an adapter that takes its process down goes into quarantine.
+  void convert_data(int64_t id, const config::JobConfig& job, const Permitted& adapter,
+                    const std::filesystem::path& folder) const;
   void require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer) const;
   std::filesystem::path find_model(const config::JobConfig& job, const std::filesystem::path& input);
   std::filesystem::path find_adapter(const config::JobConfig& job, const engine::ModelConfig& model,
@@ -68,6 +72,7 @@ class Admission {
   std::filesystem::path models_;
   std::filesystem::path host_program_;
   const PluginWatch& plugins_;
+  plugins::Quarantine quarantine_;
   plugins::Trust trust_;
   std::mutex mutex_;  // of what is remembered
   std::map<std::filesystem::path, std::pair<std::string, engine::ModelSummary>>

@@ -14,6 +14,7 @@ struct Home {
   std::filesystem::path jobs() const { return root / "jobs"; }
   std::filesystem::path rejected() const { return root / "rejected"; }
   std::filesystem::path plugins() const { return root / "plugins"; }
+  std::filesystem::path quarantine() const { return plugins() / ".quarantine"; }
   std::filesystem::path models() const { return root / "models"; }
   std::filesystem::path run() const { return root / "run"; }
   std::filesystem::path database() const { return root / "state.db"; }

@@ -61,7 +61,8 @@ class Jobs::Implementation {
                 [this] {
                   if (sink) sink("plugins", Json::object());
                 }),
-        admission(home.models(), options.program_folder / "rft-plugin-host", plugins, options.config.plugins),
+        admission(home.models(), options.program_folder / "rft-plugin-host", plugins,
+                  plugins::Quarantine(home.quarantine()), options.config.plugins),
         executor(io, options.program_folder / "rft-worker"),
         lifecycle(io,
                   {home, options.worker_socket, options.config, cores_for_jobs(options.config.capacity),
@@ -236,7 +237,22 @@ Json Jobs::memory(const std::string& job) const {
   return estimate ? to_json(*estimate) : Json();
 }
 
-std::vector<plugins::PluginRow> Jobs::plugins() const { return implementation_->plugins.rows(); }
+std::vector<plugins::PluginRow> Jobs::plugins() const {
+  auto rows = implementation_->plugins.rows();
+  for (const auto& report : plugins::Quarantine(implementation_->home.quarantine()).all()) {
+    bool is_registered = false;
+    for (auto& row : rows) {
+      if (row.digest != report.digest) continue;
+      is_registered = true;
+      row.state = "quarantined";
+      row.reason = plugins::why_refused(report);
+    }
+    if (!is_registered)
+      rows.push_back({report.name, report.name, "", "", report.digest, "job", "quarantined",
+                      plugins::why_refused(report)});
+  }
+  return rows;
+}
 
 std::vector<JobView> Jobs::list(const JobFilter& filter) const {
   const auto& part = *implementation_;

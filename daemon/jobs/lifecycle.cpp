@@ -11,6 +11,8 @@
 #include "base/sha256.h"
 #include "jobs/folder.h"
 #include "memory/estimate.h"
+#include "plugins/quarantine.h"
+#include "plugins/scorer_host.h"
 
 namespace rft::jobs {
 namespace asio = boost::asio;
@@ -466,9 +468,35 @@ void Lifecycle::attempt_stopped(int64_t id, Request request) {
   enqueue(id);
 }
 
+void Lifecycle::quarantine_scorer(const Job& job, const AttemptEnd& end) const try {
+  if (!plugins::calls_for_quarantine(end.failure)) return;
+  const auto folder = options_.home.job(job.folder_name());
+  const config::JobConfig plan = config::parse_plan(folder / "plan.toml");
+  plugins::ScorerOptions scorer;
+  scorer.host_program = plugins::host_program_beside_executable();
+  scorer.plugin_path = plan.resolved.scorer_path;
+  scorer.name = plan.scorer.plugin;
+  scorer.options = plan.scorer.options;
+  scorer.timeout_s = plan.scorer.timeout_s;
+  scorer.allow_network = plan.scorer.network;
+  scorer.trusted = plan.resolved.scorer_trusted;
+  scorer.work_dir = folder / "input";
+  scorer.failed_input = folder / "failed-input.jsonl";
+  plugins::Quarantine(options_.home.quarantine())
+      .add({.digest = plan.resolved.scorer_digest,
+            .failure = end.failure,
+            .reason = end.reason,
+            .job = job.id,
+            .at = time_text(std::chrono::system_clock::now())},
+           scorer, "scorer");
+} catch (const std::exception& error) {
+  spdlog::error("the scorer of job {} could not be put into quarantine: {}", job.id, error.what());
+}
+
 void Lifecycle::attempt_failed(int64_t id, const AttemptEnd& end) {
   Job& job = ledger_.find(id)->job;
   const std::string code(to_string(end.code));
+  quarantine_scorer(job, end);
   if (end.kind == AttemptEnd::Kind::failed) return ledger_.record(id, Failed{end.reason, code, end.failure});
   ++job.num_failures;
   if (job.num_failures >= job.max_attempts)

@@ -96,6 +96,7 @@ class Lifecycle {
   void message(int64_t id, const Json& message);
   void attempt_ended(int64_t id, const AttemptEnd& end);
   void attempt_stopped(int64_t id, Request request);
+  void quarantine_scorer(const Job& job, const AttemptEnd& end) const;
   void attempt_failed(int64_t id, const AttemptEnd& end);
 
   void recover(const Job& job);

@@ -58,13 +58,25 @@ std::string canonical_line(wire::Conversion& conversion, Json&& record, const Ho
   return dump_json(line);
 }
 
+std::string ask_adapter(HostProcess& host, const AdapterOptions& options, const std::string& doing,
+                        const Portion& portion) {
+  try {
+    return host.ask(wire::encode_convert(portion.texts), wire::FrameType::converted, options.timeout_s,
+                    doing);
+  } catch (const PluginError&) {
+    std::string lines;
+    for (const std::string& text : portion.texts) lines += text + "\n";
+    if (!host.alive() && !options.failed_input.empty()) write_file_atomically(options.failed_input, lines);
+    throw;
+  }
+}
+
 // Hands a portion to the adapter and appends what comes back to `lines`.
 void convert_portion(HostProcess& host, const AdapterOptions& options, const fs::path& input,
                      Portion& portion, std::string& lines) {
   if (portion.records.empty()) return;
   const std::string doing = "converting " + input.string();
-  const std::string body =
-      host.ask(wire::encode_convert(portion.texts), wire::FrameType::converted, options.timeout_s, doing);
+  const std::string body = ask_adapter(host, options, doing, portion);
   auto conversions = wire::decode_converted(body);
   if (conversions.size() != portion.records.size())
     throw PluginError(PluginFailure::protocol,

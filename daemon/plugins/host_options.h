@@ -18,6 +18,9 @@ struct HostOptions {
   std::filesystem::path work_dir;      // the process's working folder, the plugin's only one; empty: "/"
   std::filesystem::path stderr_file;   // what the plugin prints, up to kMaxPrintedBytes; empty: the parent's
 
+  std::filesystem::path
+      failed_input;  // where what it was asked is kept when it crashes or hangs; empty: nowhere
+
   std::string name;             // as the job names the plugin, for messages; empty: the file's name
   double start_timeout_s = 60;  // deadline of loading and creating it
   uint64_t memory_limit_bytes = uint64_t{4} << 30;  // of private memory; 0: none

@@ -28,9 +28,9 @@ struct PluginRow {
   std::string kind;     // scorer | dataset-adapter; empty while it is not known
   std::string version;  // empty for scripts
   std::string digest;   // empty while settling or refused
-  std::string origin;   // shipped | home
-  std::string state;    // ready | settling | refused | overridden
-  std::string reason;   // for settling, refused and overridden
+  std::string origin;   // shipped | home | job: in quarantine alone
+  std::string state;    // ready | settling | refused | overridden | quarantined
+  std::string reason;   // for all but ready
   bool operator==(const PluginRow&) const = default;
 };
 

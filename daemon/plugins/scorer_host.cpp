@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/cut_text.h"
+#include "base/files.h"
 #include "plugins/host_process.h"
 
 namespace rft::plugins {
@@ -13,6 +14,22 @@ constexpr size_t kMaxExcerptBytes = 200;  // of a completion or a record in a me
 
 std::string batch_text(size_t size) {
   return "scoring a batch of " + std::to_string(size) + (size == 1 ? " episode" : " episodes");
+}
+
+// As `rft-plugin-host score` reads it.
+std::string lines_of(std::span<const ScoreRequest> requests) {
+  std::string lines;
+  for (const ScoreRequest& request : requests) {
+    const Json line{{"prompt", request.prompt},
+                    {"completion", request.completion},
+                    {"record", parse_json(request.record_json, "a record")},
+                    {"finish_reason", request.finish_reason},
+                    {"prompt_tokens", request.prompt_tokens},
+                    {"completion_tokens", request.completion_tokens},
+                    {"generation_s", request.generation_s}};
+    lines += dump_json(line) + "\n";
+  }
+  return lines;
 }
 
 ScoreResult judge(wire::EpisodeResult&& answer) {
@@ -43,7 +60,7 @@ class ScorerHost::State {
   std::vector<ScoreResult> score(std::span<const ScoreRequest> requests) {
     if (requests.empty()) return {};
     const std::string body =
-        ask(wire::encode_score(requests), wire::FrameType::scored, batch_text(requests.size()));
+        ask(wire::encode_score(requests), wire::FrameType::scored, batch_text(requests.size()), requests);
     auto results = decode([&] { return wire::decode_scored(body); });
     if (results.size() != requests.size())
       fail_protocol("its process answered for another number of episodes");
@@ -68,18 +85,31 @@ class ScorerHost::State {
     if (requests.size() != results.size())
       throw Error(ErrorCode::internal, "summarize() needs one result for each request");
     const std::string body = ask(wire::encode_summarize(requests, results), wire::FrameType::summarized,
-                                 "summarising " + std::to_string(requests.size()) + " episodes");
+                                 "summarising " + std::to_string(requests.size()) + " episodes", requests);
     return decode([&] { return wire::decode_summarized(body); });
   }
 
   const wire::Opened& opened() const { return opened_; }
 
  private:
-  void start() { host_.emplace(options_, "scorer"); }
+  void start() {
+    keep({});  // what it crashes of when it is loaded
+    host_.emplace(options_, "scorer");
+  }
 
-  std::string ask(const std::string& frame, wire::FrameType expected, const std::string& doing) {
+  std::string ask(const std::string& frame, wire::FrameType expected, const std::string& doing,
+                  std::span<const ScoreRequest> requests) {
     if (!host_ || !host_->alive()) start();
-    return host_->ask(frame, expected, options_.timeout_s, doing, "[scorer] timeout_s");
+    try {
+      return host_->ask(frame, expected, options_.timeout_s, doing, "[scorer] timeout_s");
+    } catch (const PluginError&) {
+      if (!host_->alive()) keep(requests);
+      throw;
+    }
+  }
+
+  void keep(std::span<const ScoreRequest> requests) const {
+    if (!options_.failed_input.empty()) write_file_atomically(options_.failed_input, lines_of(requests));
   }
 
   template <class Decode>

@@ -1,6 +1,6 @@
-// What plugins may do beyond the rest: the daemon's configuration says so, never a job. Without isolation runs
-// what it trusts; where the machine cannot isolate, a plugin that is not trusted is refused, and the shipped
-// ones are trusted as the daemon itself. The network has what it grants it to, when the job asks.
+// What plugins may do beyond the rest: the daemon's configuration says so, never a job. Without isolation
+// runs what it trusts; where the machine cannot isolate, a plugin that is not trusted is refused, and the
+// shipped ones are trusted as the daemon itself. The network has what it grants it to, when the job asks.
 #pragma once
 
 #include <string>

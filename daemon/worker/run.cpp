@@ -171,6 +171,7 @@ plugins::ScorerOptions scorer_options_of(const config::JobConfig& config, const 
   // Where a script finds the files that travel with it.
   if (fs::is_directory(folder.input())) scorer.work_dir = fs::absolute(folder.input());
   scorer.stderr_file = folder.scorer_log();
+  scorer.failed_input = folder.root / "failed-input.jsonl";
   scorer.name = config.scorer.plugin;
   return scorer;
 }

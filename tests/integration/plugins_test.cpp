@@ -103,6 +103,38 @@ TEST_F(Plugins, ShippedScorerTrainsAJob) {
   EXPECT_EQ(home_.wait(drop("words", {.scorer = "exact_match"}))["state"], "succeeded");
 }
 
+TEST_F(Plugins, WhatCrashedIsInQuarantineUntilItIsReleased) {
+  const std::string text = "import os\ndef score(episodes):\n    os._exit(3)\n";
+  const std::string digest = put("grader.py", text);
+  const Json failed = home_.wait(drop("first", {.scorer = "grader"}));
+  EXPECT_EQ(failed["failure"], "crashed") << failed.dump();
+  home_.kill();
+  home_.start();
+
+  const Json refused = home_.wait(drop("second", {.scorer = "grader"}));
+  EXPECT_EQ(refused["state"], "rejected");
+  EXPECT_THAT(refused["reason"].get<std::string>(), HasSubstr("it is in quarantine since"));
+  EXPECT_THAT(refused["reason"].get<std::string>(),
+              HasSubstr("rftctl plugins release " + digest.substr(0, 12)));
+  EXPECT_EQ(home_.rftctl({"plugins", "ls"}).json.dump().find("\"quarantined\"") == std::string::npos, false);
+
+  const Json report = home_.rftctl({"plugins", "why", "grader"}).json.at(0);
+  EXPECT_EQ(report["job"], failed["id"]);
+  EXPECT_FALSE(read_file(report["input"].get<std::string>()).empty());
+  const auto again = cli::run_program("/bin/sh", {"-c", report["command"].get<std::string>()});
+  EXPECT_THAT(again.output, HasSubstr("exited with code 3 after 0 lines"));
+
+  home_.rftctl({"plugins", "release", "grader"});
+  EXPECT_EQ(home_.wait(drop("third", {.scorer = "grader"}))["failure"], "crashed");
+}
+
+// An exception is an answer, not a fault of the process.
+TEST_F(Plugins, WhatThrewIsNotInQuarantine) {
+  put("grader.py", "def score(episodes):\n    raise ValueError('no')\n");
+  for (const char* name : {"first", "second"})
+    EXPECT_EQ(home_.wait(drop(name, {.scorer = "grader"}))["failure"], "threw");
+}
+
 struct Deed {
   const char* name;
   SmallJob job;

@@ -15,6 +15,8 @@ void handle_models(Context& context, Call call);
 void handle_pause(Context& context, Call call);
 void handle_ping(Context& context, Call call);
 void handle_plugins(Context& context, Call call);
+void handle_plugins_release(Context& context, Call call);
+void handle_plugins_why(Context& context, Call call);
 void handle_resume(Context& context, Call call);
 void handle_retry(Context& context, Call call);
 void handle_rollouts(Context& context, Call call);

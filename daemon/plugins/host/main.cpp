@@ -31,7 +31,8 @@ struct Arguments {
   fs::path plugin;
   std::string options = "{}";
   double timeout_s = 10;
-  fs::path input, output, data;
+  fs::path input, output, data, folder;
+  bool network = false, trusted = false;
   std::string check;
 };
 
@@ -44,7 +45,10 @@ HostOptions host_options(const Arguments& arguments) {
   options.kind = detect_implementation(options.plugin_path);
   options.options = parse_json(arguments.options, "--options");
   options.timeout_s = arguments.timeout_s;
-  options.work_dir = options.plugin_path.parent_path();
+  options.work_dir =
+      arguments.folder.empty() ? options.plugin_path.parent_path() : fs::canonical(arguments.folder);
+  options.allow_network = arguments.network;
+  options.trusted = arguments.trusted;
   return options;
 }
 
@@ -207,6 +211,10 @@ int run(int argc, char** argv) {
     command->add_option("plugin", arguments.plugin, "A .so, a .py or an executable")->required();
     command->add_option("--options", arguments.options, "The plugin's options, a JSON object");
     command->add_option("--timeout", arguments.timeout_s, "Deadline of one batch in seconds");
+    command->add_option("--folder", arguments.folder,
+                        "Its working folder (default: the one that it lies in)");
+    command->add_flag("--network", arguments.network, "With the network, as one that rftd.toml grants it");
+    command->add_flag("--trusted", arguments.trusted, "Without isolation, as one that rftd.toml trusts");
     command->callback([&, verb] { result = report([&] { return verb(arguments); }); });
     return command;
   };

@@ -1,0 +1,32 @@
+#include "cli/commands/plugins_quarantine.h"
+
+#include "cli/job_text.h"
+
+namespace rft::cli {
+
+int explain_quarantine(Session& session, const std::string& plugin) {
+  const Json result = session.client.ask("plugins.why", {{"plugin", plugin}});
+  session.out.value(result.at("reports"));
+  for (const Json& report : result.at("reports")) {
+    session.out.line(text_of(report, "name") + " " + text_of(report, "digest"));
+    session.out.line("  " + text_of(report, "failure") + " in job " + whole(whole_of(report, "job")) +
+                     " at " + text_of(report, "at") + ": " + indented(text_of(report, "reason")));
+    session.out.line("  what it was asked: " + text_of(report, "input"));
+    session.out.line("  to see it again:   " + text_of(report, "command"));
+    session.out.line("  to let it run:     rftctl plugins release " +
+                     text_of(report, "digest").substr(0, 12));
+  }
+  return kOk;
+}
+
+int release_from_quarantine(Session& session, const std::string& plugin) {
+  const Json result = session.client.ask("plugins.release", {{"plugin", plugin}});
+  session.out.value(result.at("released"));
+  for (const Json& report : result.at("released"))
+    session.out.line(text_of(report, "name") + " " + text_of(report, "digest").substr(0, 12) +
+                     " is out of quarantine: jobs may name it again");
+  if (result.at("released").empty()) session.out.line(plugin + " is in no quarantine");
+  return kOk;
+}
+
+}  // namespace rft::cli
