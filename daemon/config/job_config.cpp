@@ -47,12 +47,17 @@ std::vector<Key> job_keys(JobConfig& job) {
        "modules that get an adapter, by the end of their names, such as `[\"q_proj\", \"v_proj\"]`; "
        "`\"all-linear\"`, the default, is every linear of the layers"},
 
-      {"data", "train", &data.train, {}, "JSONL file of the training prompts, in the job folder", true},
+      {"data",
+       "train",
+       &data.train,
+       {},
+       "file of the training prompts, in the job folder: JSONL, or what the adapter reads",
+       true},
       {"data",
        "validation",
        &data.validation,
        {},
-       "JSONL file of the validation prompts; empty: `validation_split` is cut from `train`"},
+       "file of the validation prompts; empty: `validation_split` is cut from `train`"},
       {"data",
        "validation_split",
        &data.validation_split,
@@ -63,14 +68,16 @@ std::vector<Key> job_keys(JobConfig& job) {
        "test",
        &data.test,
        {},
-       "JSONL file scored for the base model, after the warm-up, and with the exported model read back from "
+       "file scored for the base model, after the warm-up, and with the exported model read back from "
        "disk; empty: none"},
       {"data",
        "adapter",
        &data.adapter,
        {},
-       "what turns a record into a prompt: `jsonl`, `chat`, another registered adapter, or a file of the job "
-       "folder"},
+       "what turns a record into a prompt: `jsonl`, `chat`, `csv`, `tsv`, `multi`, another registered "
+       "adapter, "
+       "or a file of the job folder"},
+      {"data", "options", &data.options, {}, "handed to the adapter, beside `prompt`"},
       {"data",
        "prompt",
        &data.prompt,
@@ -106,7 +113,7 @@ std::vector<Key> job_keys(JobConfig& job) {
        "data",
        &warmup.data,
        {},
-       "JSONL file whose `output`s the supervised warm-up learns; empty: `train` of [data]"},
+       "file whose `output`s the supervised warm-up learns; empty: `train` of [data]"},
       {"warmup", "epochs", &warmup.epochs, at_least(0),
        "passes over the warm-up data before the reinforcement; 0: no warm-up"},
       {"warmup", "batch_size", &warmup.batch_size, at_least(1), "records in one supervised step"},

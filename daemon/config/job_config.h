@@ -36,6 +36,7 @@ struct DataConfig {
   double validation_split = 0;    // (0, 1), by a permutation from the seed; 0 with no file: 0.1
   std::string test;               // optional
   std::string adapter = "jsonl";  // a registered adapter, or a file of the folder
+  Json options = Json::object();  // handed to the adapter
   std::string prompt;             // template over the record's keys; empty: the adapter's own
   std::string system;             // system message for models with a chat template
   int64_t shots = 0;              // examples before each prompt

@@ -322,6 +322,8 @@ void Admission::convert_data(int64_t id, const config::JobConfig& job, const Per
   options.trusted = adapter.unconfined;
   options.stderr_file = folder / "adapter.log";
   options.failed_input = folder / "failed-input.jsonl";
+  options.work_dir = fs::absolute(folder / "input");
+  options.options = job.data.options;
   if (!job.data.prompt.empty()) options.options["prompt"] = job.data.prompt;
   try {
     write_data(job, options, folder / "input", folder / "data");

@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kMaxLinesPerFrame = 256;
 constexpr size_t kMaxBytesPerFrame = size_t{8} << 20;
+constexpr double kReadTimeoutS = 60;  // of a whole file that the adapter reads itself
 
 // Lines on their way through the adapter.
 struct Portion {
@@ -91,12 +92,9 @@ void convert_portion(HostProcess& host, const AdapterOptions& options, const fs:
   portion = Portion{};
 }
 
-}  // namespace
-
-size_t convert_dataset(const AdapterOptions& options, const fs::path& input, const fs::path& output) {
-  HostProcess host(options, "dataset-adapter");
+size_t convert_lines(HostProcess& host, const AdapterOptions& options, const fs::path& input,
+                     std::string& lines) {
   Portion portion;
-  std::string lines;
   size_t num_records = 0;
   for_each_json_line(input, [&](Json&& record, size_t line_number) {
     portion.add(std::move(record), line_number);
@@ -104,6 +102,37 @@ size_t convert_dataset(const AdapterOptions& options, const fs::path& input, con
     if (portion.full()) convert_portion(host, options, input, portion, lines);
   });
   convert_portion(host, options, input, portion, lines);
+  return num_records;
+}
+
+// The adapter reads the file itself, by its path in the job folder.
+size_t read_records(HostProcess& host, const AdapterOptions& options, const fs::path& input,
+                    std::string& lines) {
+  size_t num_records = 0;
+  for (std::string path = fs::relative(input, options.work_dir);; path.clear()) {
+    const std::string body = host.ask(wire::encode_read(path), wire::FrameType::were_read, kReadTimeoutS,
+                                      "reading " + input.string());
+    wire::Reading reading = wire::decode_were_read(body);
+    if (reading.refusal) throw Error(ErrorCode::invalid_argument, *reading.refusal);
+    if (reading.records.empty()) return num_records;
+    for (size_t i = 0; i < reading.records.size(); ++i) {
+      const std::string where = "record " + std::to_string(++num_records) + " of " + input.string();
+      Json record = parse_json(reading.records[i], host.title() + ": " + where);
+      if (!record.is_object())
+        throw PluginError(PluginFailure::protocol, host.title() + ": " + where + " is no JSON object");
+      lines += canonical_line(reading.conversions[i], std::move(record), host, where);
+      lines += '\n';
+    }
+  }
+}
+
+}  // namespace
+
+size_t convert_dataset(const AdapterOptions& options, const fs::path& input, const fs::path& output) {
+  HostProcess host(options, "dataset-adapter");
+  std::string lines;
+  const size_t num_records = host.plugin().reads_files ? read_records(host, options, input, lines)
+                                                       : convert_lines(host, options, input, lines);
   write_file_atomically(output, lines);
   return num_records;
 }

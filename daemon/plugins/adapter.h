@@ -1,4 +1,5 @@
-// Runs a dataset adapter over a user's JSONL file, in a process of its own, once, when a job is admitted.
+// Runs a dataset adapter over a user's data file, in a process of its own, once, when a job is admitted. The
+// file is JSONL, whose records are handed over, unless the adapter reads files itself (rft.dataset-reader/1).
 #pragma once
 
 #include <cstddef>
@@ -9,12 +10,14 @@
 
 namespace rft::plugins {
 
-// `timeout_s` is for each portion of a few hundred lines; kind is shared_object.
+// `timeout_s` is for each portion of a few hundred lines; kind is shared_object; work_dir is the job folder,
+// all that an adapter sees of the user's files.
 using AdapterOptions = HostOptions;
 
 // Reads `input` and writes the canonical records {"prompt", "output"?, "record"} to `output` (a temporary
 // file, synced and renamed). Answers their number. Throws Error(invalid_argument) "FILE:LINE: what is wrong"
-// for a line that is no JSON object or that the adapter refuses, and PluginError when the adapter misbehaves.
+// for a line that is no JSON object or that the adapter refuses (a reader's own words for its file), and
+// PluginError when the adapter misbehaves.
 size_t convert_dataset(const AdapterOptions& options, const std::filesystem::path& input,
                        const std::filesystem::path& output);
 

@@ -185,6 +185,7 @@ std::string encode(const Opened& opened) {
   writer.text(opened.name);
   writer.text(opened.version);
   writer.u8(opened.has_summary ? 1 : 0);
+  writer.u8(opened.reads_files ? 1 : 0);
   return std::move(writer).finish();
 }
 
@@ -194,6 +195,7 @@ Opened decode_opened(std::string_view body) {
   opened.name = reader.text();
   opened.version = reader.text();
   opened.has_summary = reader.u8() != 0;
+  opened.reads_files = reader.u8() != 0;
   reader.end();
   return opened;
 }
@@ -302,8 +304,9 @@ std::vector<std::string_view> decode_convert(std::string_view body) {
   return records;
 }
 
-std::string encode_converted(std::span<const Conversion> conversions) {
-  Writer writer(FrameType::converted);
+namespace {
+
+void write_conversions(Writer& writer, std::span<const Conversion> conversions) {
   writer.u32(static_cast<uint32_t>(conversions.size()));
   for (const auto& conversion : conversions) {
     writer.u8(conversion.refusal ? 1 : 0);
@@ -312,11 +315,9 @@ std::string encode_converted(std::span<const Conversion> conversions) {
     writer.u8(conversion.output ? 1 : 0);
     writer.text(conversion.output.value_or(""));
   }
-  return std::move(writer).finish();
 }
 
-std::vector<Conversion> decode_converted(std::string_view body) {
-  Reader reader(body);
+std::vector<Conversion> read_conversions(Reader& reader) {
   std::vector<Conversion> conversions(reader.count(3 + 2 * kMinTextBytes));
   for (auto& conversion : conversions) {
     const bool refused = reader.u8() != 0;
@@ -330,8 +331,56 @@ std::vector<Conversion> decode_converted(std::string_view body) {
     const auto output = reader.text();
     if (has_output) conversion.output = output;
   }
+  return conversions;
+}
+
+}  // namespace
+
+std::string encode_converted(std::span<const Conversion> conversions) {
+  Writer writer(FrameType::converted);
+  write_conversions(writer, conversions);
+  return std::move(writer).finish();
+}
+
+std::vector<Conversion> decode_converted(std::string_view body) {
+  Reader reader(body);
+  auto conversions = read_conversions(reader);
   reader.end();
   return conversions;
+}
+
+std::string encode_read(std::string_view path) {
+  Writer writer(FrameType::read);
+  writer.text(path);
+  return std::move(writer).finish();
+}
+
+std::string_view decode_read(std::string_view body) {
+  Reader reader(body);
+  const auto path = reader.text();
+  reader.end();
+  return path;
+}
+
+std::string encode_were_read(const Reading& reading) {
+  Writer writer(FrameType::were_read);
+  writer.u8(reading.refusal ? 1 : 0);
+  writer.text(cut_answer(reading.refusal.value_or("")));
+  write_conversions(writer, reading.conversions);
+  for (const auto& record : reading.records) writer.text(record);
+  return std::move(writer).finish();
+}
+
+Reading decode_were_read(std::string_view body) {
+  Reader reader(body);
+  Reading reading;
+  const bool refused = reader.u8() != 0;
+  std::string refusal = cut_answer(reader.text());
+  if (refused) reading.refusal = std::move(refusal);
+  reading.conversions = read_conversions(reader);
+  for (size_t i = 0; i < reading.conversions.size(); ++i) reading.records.emplace_back(reader.text());
+  reader.end();
+  return reading;
 }
 
 }  // namespace rft::plugins::wire

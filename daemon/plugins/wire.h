@@ -31,6 +31,8 @@ enum class FrameType : uint8_t {
   summarized,
   convert,
   converted,
+  read,
+  were_read,
   failed
 };
 
@@ -95,6 +97,7 @@ struct Open {
 struct Opened {
   std::string name, version;
   bool has_summary = false;
+  bool reads_files = false;  // an adapter that is a reader
 };
 struct Failed {
   PluginFailure kind;
@@ -123,6 +126,14 @@ struct Conversion {
   std::optional<std::string> refusal;
 };
 
+// Some of the records that a reader found in a file. A request names the file, and then, empty, asks for
+// more; an answer without records is the last.
+struct Reading {
+  std::vector<std::string> records;
+  std::vector<Conversion> conversions;  // as many
+  std::optional<std::string> refusal;   // why the reader refuses the file
+};
+
 std::string encode(const Open& open);
 std::string encode(const Opened& opened);
 std::string encode(const Failed& failed);
@@ -131,6 +142,8 @@ std::string encode_scored(std::span<const EpisodeResult> results);
 std::string encode_summarize(std::span<const ScoreRequest> requests, std::span<const ScoreResult> results);
 std::string encode_summarized(const std::map<std::string, double>& numbers);
 std::string encode_convert(std::span<const std::string> records);
+std::string encode_read(std::string_view path);
+std::string encode_were_read(const Reading& reading);
 std::string encode_converted(std::span<const Conversion> conversions);
 
 Open decode_open(std::string_view body);
@@ -146,5 +159,7 @@ SummarizeView decode_summarize(std::string_view body);
 std::map<std::string, double> decode_summarized(std::string_view body);
 std::vector<std::string_view> decode_convert(std::string_view body);
 std::vector<Conversion> decode_converted(std::string_view body);
+std::string_view decode_read(std::string_view body);
+Reading decode_were_read(std::string_view body);
 
 }  // namespace rft::plugins::wire

@@ -1,5 +1,9 @@
 #include "plugins/adapter.h"
 
+#include <algorithm>
+#include <cctype>
+#include <sstream>
+
 #include "plugins/support.h"
 
 namespace rft::plugins {
@@ -83,6 +87,118 @@ TEST(ChatAdapter, BadLinesAreNamed) {
   expect_bad_line("chat", R"({"messages":[{"role":"assistant","content":"a"}]})", "nothing to answer");
   expect_bad_line("chat", R"({"messages":[{"role":"user","content":"a"},{"role":"system","content":"a"}]})",
                   "nothing to answer");
+}
+
+// Reads `file` of `folder` with a shipped reader; answers the records, or what it was refused with.
+std::string read_with(const std::string& adapter, const TemporaryFolder& folder, const std::string& file,
+                      const Json& options = Json::object()) {
+  AdapterOptions adapter_of = adapter_options(fs::path(RFT_SHIPPED_PLUGINS_DIR) / (adapter + ".so"), folder);
+  adapter_of.options = options;
+  try {
+    convert_dataset(adapter_of, folder.path() / file, folder.path() / "out.jsonl");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    return error.what();
+  }
+  return read_file(folder.path() / "out.jsonl");
+}
+
+std::string read_text(const std::string& adapter, const std::string& text,
+                      const Json& options = Json::object()) {
+  const TemporaryFolder folder;
+  folder.write("in.txt", text);
+  return read_with(adapter, folder, "in.txt", options);
+}
+
+TEST(TableAdapter, ReadsQuotedFieldsAsRfc4180SaysThem) {
+  EXPECT_EQ(
+      read_text("csv", "\xEF\xBB\xBFinput,output,more\r\n\"a, \"\"b\"\"\nc\",d,\r\n\r\ne,\"\",f"),
+      R"({"prompt":"a, \"b\"\nc\n","output":"d","record":{"input":"a, \"b\"\nc","output":"d","more":""}})"
+      "\n"
+      R"({"prompt":"e\n","output":"","record":{"input":"e","output":"","more":"f"}})"
+      "\n");
+  EXPECT_EQ(read_text("tsv", "input\toutput\na,b\t\"c\td\"\n"),
+            R"({"prompt":"a,b\n","output":"c\td","record":{"input":"a,b","output":"c\td"}})"
+            "\n");
+}
+
+TEST(TableAdapter, MapsColumnsAndFillsTheTemplate) {
+  EXPECT_EQ(read_text("csv", "question,answer\nWhy?,So.\n", {{"input", "question"}, {"output", "answer"}}),
+            R"({"prompt":"Why?\n","output":"So.","record":{"input":"Why?","output":"So."}})"
+            "\n");
+  EXPECT_EQ(read_text("csv", "question,level\nWhy?,3\n", {{"prompt", "{level}: {question}"}}),
+            R"({"prompt":"3: Why?","record":{"question":"Why?","level":"3"}})"
+            "\n");
+}
+
+TEST(TableAdapter, NamesFileAndLineOfWhatIsWrong) {
+  const std::string head = "input,output\n";
+  EXPECT_EQ(read_text("csv", ""), "in.txt:1: there is nothing in it; the first row names the columns");
+  EXPECT_TRUE(read_text("csv", head + "\"a\nb\",c\nd\n").starts_with("in.txt:4: 1 fields, and the header"));
+  EXPECT_TRUE(read_text("csv", head + "a,b\n\"c,d\ne,f\n").starts_with("in.txt:3: a quoted field that does"));
+  EXPECT_TRUE(read_text("csv", head + "a\"b,c\n").starts_with("in.txt:2: a quote within a field"));
+  EXPECT_TRUE(read_text("csv", head + "\"a\"b,c\n").starts_with("in.txt:2: text after a quoted field"));
+  EXPECT_TRUE(read_text("csv", head + "a,\xff\n").starts_with("in.txt:2: not valid UTF-8"));
+  EXPECT_TRUE(read_text("csv", "a,a\n").starts_with("in.txt:1: two columns are \"a\""));
+  EXPECT_TRUE(read_text("csv", "a,b\nc,d\n").starts_with("in.txt:2: the record has no \"input\""));
+  EXPECT_EQ(read_text("csv", "a,b\nc,d\n", {{"input", "q"}}),
+            "in.txt:1: there is no column \"q\"; there are a, b");
+}
+
+// The `input` of each record of a mix, in its order.
+std::string inputs_of(const std::string& lines) {
+  std::string inputs;
+  std::istringstream in(lines);
+  for (std::string line; std::getline(in, line);) inputs += Json::parse(line)["record"].value("input", "-");
+  return inputs;
+}
+
+TEST(MultiAdapter, MixesByWeightTheSameWayEveryTime) {
+  const TemporaryFolder folder;
+  std::string lines;
+  for (const char c : std::string("abcdefgh")) lines += std::string("{\"input\":\"") + c + "\"}\n";
+  folder.write("letters.jsonl", lines);
+  folder.write("signs.csv", "question\n+\n*\n");
+  const auto mix = [&](const Json& more) {
+    Json list = {{"sources", Json::array({{{"path", "letters.jsonl"}, {"weight", 3}},
+                                          {{"path", "signs.csv"}, {"input", "question"}}})}};
+    list.update(more);
+    folder.write("mix.json", dump_json(list));
+    return inputs_of(read_with("multi", folder, "mix.json"));
+  };
+  const auto num_signs = [](const std::string& text) { return std::ranges::count_if(text, ::ispunct); };
+  const std::string first = mix({{"seed", 7}});
+  EXPECT_EQ(first.size(), 8u) << "two signs are a quarter of eight";
+  EXPECT_EQ(num_signs(first), 2);
+  EXPECT_EQ(mix({{"seed", 7}}), first);
+  EXPECT_NE(mix({{"seed", 8}}), first);
+  const std::string many = mix({{"records", 40}});
+  EXPECT_EQ(many.size(), 40u);
+  EXPECT_EQ(num_signs(many), 10);
+}
+
+TEST(MultiAdapter, StaysInTheFolderAndNamesWhatIsWrong) {
+  const TemporaryFolder folder;
+  folder.write("a.jsonl", "{\"input\":\"a\"}\n{\"input\":\n");
+  folder.write("chat.jsonl", "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}\n");
+  const auto read_list = [&](const std::string& list) {
+    folder.write("mix.json", list);
+    return read_with("multi", folder, "mix.json");
+  };
+  const auto one = [](const std::string& source) { return "{\"sources\":[{" + source + "}]}"; };
+  EXPECT_NE(read_list(one("\"path\":\"chat.jsonl\",\"format\":\"chat\"")).find("\"content\":\"hi\""),
+            std::string::npos);
+  EXPECT_TRUE(read_list(one("\"path\":\"a.jsonl\"")).starts_with("a.jsonl:2: not valid JSON"));
+  const std::string outside = "mix.json: \"path\" of source 1 must be a path inside the job folder";
+  EXPECT_EQ(read_list(one("\"path\":\"../a.jsonl\"")), outside);
+  EXPECT_EQ(read_list(one("\"path\":\"/etc/passwd\"")), outside);
+  EXPECT_EQ(read_list(one("\"path\":\"a.jsonl\",\"wieght\":1")),
+            "mix.json: source 1 has the unknown key \"wieght\"");
+  EXPECT_EQ(read_list(one("\"path\":\"a.jsonl\",\"weight\":0")),
+            "mix.json: \"weight\" of source 1 must be above 0");
+  EXPECT_EQ(read_list(one("\"path\":\"gone.jsonl\"")),
+            "mix.json: gone.jsonl, the \"path\" of source 1, is no file of the job folder");
+  EXPECT_TRUE(read_list("{\"sources\":\n[}").starts_with("mix.json: not valid JSON: parse error at line 2"));
 }
 
 TEST(Adapter, ConvertsManyLinesInOrder) {

@@ -56,7 +56,7 @@ TEST(Wire, RefusesImpossibleHeaders) {
                       [&] { read_header(header(kMaxFrameBytes + 1, 1)); });
   expect_plugin_error(PluginFailure::protocol, {"length"}, [&] { read_header(header(0, 1)); });
   expect_plugin_error(PluginFailure::protocol, {"type"}, [&] { read_header(header(1, 0)); });
-  expect_plugin_error(PluginFailure::protocol, {"type"}, [&] { read_header(header(1, 10)); });
+  expect_plugin_error(PluginFailure::protocol, {"type"}, [&] { read_header(header(1, 12)); });
 }
 
 TEST(Wire, RefusesCountsThatTheFrameCannotHold) {

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "plugins/host/conformance.h"
 #include "plugins/host/entry.h"
+#include "rft/dataset_reader.h"
 
 namespace rft::plugins::host {
 namespace {
@@ -184,6 +185,9 @@ void Subject::create() {
   scorer_ = static_cast<const rft_scorer*>(entry_->capability(instance_, RFT_CAPABILITY_SCORER));
   adapter_ =
       static_cast<const rft_dataset_adapter*>(entry_->capability(instance_, RFT_CAPABILITY_DATASET_ADAPTER));
+  if (entry_->capability(instance_, RFT_CAPABILITY_DATASET_READER) != nullptr)
+    throw Refused(
+        "it reads its files itself, which no rule here covers; try it with rft-plugin-host convert");
   if (is_scorer() ? !reaches(scorer_, offsetof(rft_scorer, score) + sizeof scorer_->score)
                   : !reaches(adapter_, offsetof(rft_dataset_adapter, convert) + sizeof adapter_->convert))
     throw Broken("it has not the capability of its kind");

@@ -180,7 +180,10 @@ int score(const Arguments& arguments) {
 }
 
 int convert(const Arguments& arguments) {
-  const size_t num_records = convert_dataset(host_options(arguments), arguments.input, arguments.output);
+  HostOptions options = host_options(arguments);
+  const fs::path input = fs::canonical(arguments.input);
+  options.work_dir = input.parent_path();
+  const size_t num_records = convert_dataset(options, input, arguments.output);
   print({{"records", num_records}});
   return 0;
 }

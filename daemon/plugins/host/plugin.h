@@ -21,6 +21,8 @@ class Plugin {
   // Only where opened().has_summary.
   virtual std::map<std::string, double> summarize(const wire::SummarizeView& view) = 0;
   virtual std::vector<wire::Conversion> convert(const std::vector<std::string_view>& records) = 0;
+  // Only where opened().reads_files. See wire::Reading.
+  virtual wire::Reading read(std::string_view path) = 0;
 };
 
 // The shared object at open.path, checked by its note, loaded, its instance created.

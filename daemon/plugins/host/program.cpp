@@ -133,6 +133,9 @@ class Program : public Plugin {
     throw PluginError(PluginFailure::not_loadable,
                       "a program cannot be a dataset adapter; write a shared object");
   }
+  wire::Reading read(std::string_view) override {
+    throw PluginError(PluginFailure::protocol, "a program reads no data files");
+  }
 
  private:
   static Subprocess start(const ProcessOptions& options, const wire::Open& open) {

@@ -82,6 +82,8 @@ class Session {
         return wire::encode_summarized(plugin_->summarize(wire::decode_summarize(request.body)));
       case wire::FrameType::convert:
         return wire::encode_converted(plugin_->convert(wire::decode_convert(request.body)));
+      case wire::FrameType::read:
+        return wire::encode_were_read(plugin_->read(wire::decode_read(request.body)));
       default:
         throw PluginError(PluginFailure::protocol, "a frame that is no request");
     }

@@ -5,15 +5,18 @@
 #include <cstddef>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "plugins/host/entry.h"
 #include "plugins/host/plugin.h"
 #include "plugins/note.h"
-#include "rft/dataset_adapter.h"
+#include "rft/dataset_reader.h"
 #include "rft/summary.h"
 
 namespace rft::plugins::host {
 namespace {
+
+constexpr size_t kMaxPortionBytes = size_t{8} << 20;  // of a file's records in one answer
 
 [[noreturn]] void refuse(const std::string& why) { throw PluginError(PluginFailure::not_loadable, why); }
 
@@ -147,6 +150,33 @@ struct ExampleCollector {
   static void output(const rft_example_sink* sink, rft_text text) { of(sink).conversion.output = view(text); }
 };
 
+// Where the records of a file arrive.
+struct RecordCollector {
+  rft_record_sink sink{sizeof(rft_record_sink), &record, nullptr};
+  ExampleCollector example;
+  wire::Reading found;
+  std::string misuse;
+
+  RecordCollector() { sink.example = &example.sink; }
+
+  static void record(const rft_record_sink* sink, rft_text json) {
+    auto* self = const_cast<RecordCollector*>(reinterpret_cast<const RecordCollector*>(sink));
+    self->finish_record();
+    self->found.records.emplace_back(view(json));
+  }
+  // Takes the parts that came for the record begun last.
+  void finish_record() {
+    if (found.records.size() == found.conversions.size()) {
+      if (example.num_prompts > 0) misuse = "it answered a prompt before a record";
+      return;
+    }
+    if (example.num_prompts != 1)
+      misuse = "it answered " + std::to_string(example.num_prompts) + " prompts for one record";
+    found.conversions.push_back(std::exchange(example.conversion, {}));
+    example.num_prompts = 0;
+  }
+};
+
 // The C face of the episodes of a frame, and the arrays of pointers that the ABI passes.
 struct CEpisodes {
   std::vector<rft_episode> episodes;
@@ -176,7 +206,9 @@ class SharedObject : public Plugin {
     if (instance_ != nullptr) entry_->destroy(instance_);
   }
 
-  wire::Opened opened() const override { return {note_.name, note_.version, summary_ != nullptr}; }
+  wire::Opened opened() const override {
+    return {note_.name, note_.version, summary_ != nullptr, reader_ != nullptr};
+  }
 
   std::vector<wire::EpisodeResult> score(const std::vector<wire::EpisodeView>& views) override {
     const CEpisodes episodes(views);
@@ -210,7 +242,32 @@ class SharedObject : public Plugin {
     return conversions;
   }
 
+  // The whole file is read at once; what was found is answered in portions.
+  wire::Reading read(std::string_view path) override {
+    if (!path.empty()) {
+      RecordCollector collector;
+      if (reader_->read(instance_, text_of(path), &collector.sink) != RFT_OK)
+        return {.refusal = host_->take_failure()};
+      collector.finish_record();
+      if (!collector.misuse.empty()) throw PluginError(PluginFailure::protocol, collector.misuse);
+      found_ = std::move(collector.found);
+      num_answered_ = 0;
+    }
+    return next_portion();
+  }
+
  private:
+  wire::Reading next_portion() {
+    wire::Reading portion;
+    for (size_t bytes = 0; num_answered_ < found_.records.size() && bytes < kMaxPortionBytes;
+         ++num_answered_) {
+      bytes += found_.records[num_answered_].size() + found_.conversions[num_answered_].prompt.size();
+      portion.records.push_back(std::move(found_.records[num_answered_]));
+      portion.conversions.push_back(std::move(found_.conversions[num_answered_]));
+    }
+    return portion;
+  }
+
   static PluginNote checked_note(const wire::Open& open) {
     PluginNote note = read_note(open.path);
     require_loadable_abi(note, open.path);
@@ -220,10 +277,16 @@ class SharedObject : public Plugin {
 
   void find_capabilities() {
     if (role_ == RFT_KIND_DATASET_ADAPTER) {
+      reader_ = static_cast<const rft_dataset_reader*>(
+          entry_->capability(instance_, RFT_CAPABILITY_DATASET_READER));
+      constexpr size_t reader_needs = offsetof(rft_dataset_reader, read) + sizeof reader_->read;
+      if (reaches(reader_, reader_needs) && reader_->read) return;
+      reader_ = nullptr;
       adapter_ = static_cast<const rft_dataset_adapter*>(
           entry_->capability(instance_, RFT_CAPABILITY_DATASET_ADAPTER));
       constexpr size_t needed = offsetof(rft_dataset_adapter, convert) + sizeof adapter_->convert;
-      if (!reaches(adapter_, needed) || !adapter_->convert) refuse("it has no rft.dataset-adapter/1");
+      if (!reaches(adapter_, needed) || !adapter_->convert)
+        refuse("it has neither rft.dataset-adapter/1 nor rft.dataset-reader/1");
       return;
     }
     scorer_ = static_cast<const rft_scorer*>(entry_->capability(instance_, RFT_CAPABILITY_SCORER));
@@ -258,6 +321,9 @@ class SharedObject : public Plugin {
   const rft_scorer* scorer_ = nullptr;
   const rft_summary* summary_ = nullptr;
   const rft_dataset_adapter* adapter_ = nullptr;
+  const rft_dataset_reader* reader_ = nullptr;
+  wire::Reading found_;  // in the file that was read last
+  size_t num_answered_ = 0;
 };
 
 }  // namespace

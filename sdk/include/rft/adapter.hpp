@@ -11,7 +11,7 @@
 //     RFT_DATASET_ADAPTER(Questions, "questions", "1.0.0")
 //
 // A constructor, where there is one, takes the keys of the job's [data] table that concern an adapter
-// (`prompt`) as JSON text; a class without one refuses them.
+// (`prompt`, and those of `options`) as JSON text; a class without one refuses them.
 // What convert() throws refuses the record: the user is told file, line and the exception's text.
 #pragma once
 
@@ -48,17 +48,18 @@ class DatasetAdapter {
 
 namespace detail {
 
+inline void hand_over(const Example& example, const rft_example_sink* sink) {
+  (example.is_messages ? sink->messages : sink->prompt)(sink, to_c(example.prompt));
+  if (example.output) sink->output(sink, to_c(*example.output));
+}
+
 template <class T>
 struct AdapterGlue : Instance<T> {
   using Self = Instance<T>;
 
   static rft_status convert(void* instance, rft_text record, const rft_example_sink* sink) noexcept {
     return guarded(Self::host_of(instance),
-                   [&] {
-                     const Example example = Self::of(instance).convert(from_c(record));
-                     (example.is_messages ? sink->messages : sink->prompt)(sink, to_c(example.prompt));
-                     if (example.output) sink->output(sink, to_c(*example.output));
-                   })
+                   [&] { hand_over(Self::of(instance).convert(from_c(record)), sink); })
                ? RFT_OK
                : RFT_FAILED;
   }

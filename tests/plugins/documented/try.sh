@@ -14,3 +14,5 @@ expect '{"score":1.0,"valid":true,"reason":"polite"}' \
 echo '{"question": "Why?", "answer": "Because."}' > data.jsonl
 "$host" convert questions.so data.jsonl canonical.jsonl
 expect '"prompt":"Q: Why?\nA:"' "$(cat canonical.jsonl)"
+"$host" convert paragraphs.so data.jsonl canonical.jsonl
+expect '"prompt":"{\"question\"' "$(cat canonical.jsonl)"
