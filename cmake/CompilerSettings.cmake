@@ -21,7 +21,8 @@ find_program(CCACHE ccache)
 if(CCACHE)
   # The two sloppiness flags are what ccache asks for where precompiled headers are used.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
-      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      ${CMAKE_SOURCE_DIR}/cmake/cached_compiler ${CCACHE})
 endif()
 find_program(MOLD mold)
 if(MOLD AND NOT RFT_SANITIZE)
