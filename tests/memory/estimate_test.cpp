@@ -140,7 +140,8 @@ void expect_honest(const engine::ModelConfig& config, const config::JobConfig& j
     const double excess = promised / static_cast<double>(taken) - 1;
     testing::Test::RecordProperty("excess in the " + std::string(to_string(stage)), std::to_string(excess));
     EXPECT_GE(excess, 0) << to_string(stage) << ": " << told.text();
-    EXPECT_LE(excess, 0.25) << to_string(stage) << ": " << told.text();
+    // Tokens that predict nothing are promised a whole last layer, which is much where there are four.
+    EXPECT_LE(excess, 0.3) << to_string(stage) << ": " << told.text();
   }
 }
 

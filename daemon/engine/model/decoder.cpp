@@ -153,6 +153,17 @@ at::Tensor Decoder::embed(const at::Tensor& ids, const at::Tensor& positions) co
 }
 
 at::Tensor Decoder::hidden_states(const at::Tensor& ids, std::span<const int64_t> lengths) const {
+  return run(ids, lengths, {});
+}
+
+at::Tensor Decoder::states_at(const at::Tensor& ids, std::span<const int64_t> lengths,
+                              const at::Tensor& positions) const {
+  return run(ids, lengths, positions);
+}
+
+// Of all positions where `positions` is undefined.
+at::Tensor Decoder::run(const at::Tensor& ids, std::span<const int64_t> lengths,
+                        const at::Tensor& positions) const {
   const ModelWeights& w = weights();
   const int64_t B = ids.size(0), T = ids.size(1);
   const std::vector<int64_t> whole(static_cast<size_t>(B), T);
@@ -161,10 +172,13 @@ at::Tensor Decoder::hidden_states(const at::Tensor& ids, std::span<const int64_t
   at::Tensor x = embed(ids, at::arange(T, ids.options()));  // (B, T, H)
   const bool checkpointing = options_.gradient_checkpointing && at::GradMode::is_enabled();
   for (size_t i = 0; i < w.layers.size(); ++i) {
-    const auto run = [this, &layer = w.layers[i], placement = placements[i]](const at::Tensor& input) {
-      return run_layer(config_, layer, input, placement);
+    const bool is_last = i + 1 == w.layers.size();
+    const auto layer = [this, &weights = w.layers[i], placement = placements[i],
+                        only = is_last ? positions : at::Tensor()](const at::Tensor& input) {
+      return only.defined() ? run_layer_at(config_, weights, input, placement, only)
+                            : run_layer(config_, weights, input, placement);
     };
-    x = checkpointing ? recomputed(run, x) : run(x);
+    x = checkpointing ? recomputed(layer, x) : layer(x);
   }
   return apply(config_, w.final_norm, x);
 }

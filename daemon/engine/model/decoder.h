@@ -1,8 +1,8 @@
 // A decoder-only transformer, driven by its configuration. It holds the float32 master weights that an
 // optimiser updates, and serves two users from the same weights: training, which runs whole sequences through
-// `hidden_states`, and rollouts, which `prefill` prompts and then `decode` one token of every row at a time.
-// Nothing has to be copied from one to the other; after a change of the weights, `weights_changed` drops what
-// was derived from them.
+// `hidden_states` and `states_at`, and rollouts, which `prefill` prompts and then `decode` one token of every
+// row at a time. Nothing has to be copied from one to the other; after a change of the weights,
+// `weights_changed` drops what was derived from them.
 //
 // With a LoRA adapter the masters are frozen, shared by every decoder that was made from them, and the
 // adapter's factors are what is trained.
@@ -82,6 +82,11 @@ class Decoder {
   // nothing before it. `lengths`: B numbers in 1 .. T, T where it is empty; they matter only to the rotary
   // embeddings that depend on a sequence's length. Differentiable unless gradients are off.
   at::Tensor hidden_states(const at::Tensor& ids, std::span<const int64_t> lengths = {}) const;
+
+  // Of those the ones at `positions` (M) int64 of B·T -> (M, H). What only they need, the last layer's
+  // feed-forward, is done for them alone.
+  at::Tensor states_at(const at::Tensor& ids, std::span<const int64_t> lengths,
+                       const at::Tensor& positions) const;
   // hidden (..., H) -> (..., V) float32. Differentiable.
   at::Tensor logits(const at::Tensor& hidden) const;
 
@@ -115,6 +120,7 @@ class Decoder {
 
  private:
   const ModelWeights& weights() const;
+  at::Tensor run(const at::Tensor& ids, std::span<const int64_t> lengths, const at::Tensor& positions) const;
   bool has_packed_step() const;
   at::Tensor reference_step(std::span<const int64_t> ids, std::span<const int64_t> positions,
                             KvCache& cache) const;

@@ -80,7 +80,7 @@ at::Tensor attend(const ModelConfig& config, const LayerWeights& weights, const 
                                           /*enable_gqa=*/config.num_heads != config.num_kv_heads);
 }
 
-// What attention found, (B, T, A·D), into the residual stream, and through the feed-forward: (B, T, H).
+// What attention found, (…, A·D), into the residual stream (…, H), and through the feed-forward: (…, H).
 at::Tensor finish(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
                   const at::Tensor& attended) {
   auto add = [&](const at::Tensor& stream, const at::Tensor& branch) {
@@ -94,6 +94,14 @@ at::Tensor finish(const ModelConfig& config, const LayerWeights& weights, const 
 
 // (B, A, T, D) -> (B, T, A·D)
 at::Tensor join_heads(const at::Tensor& x) { return x.transpose(1, 2).flatten(2); }
+
+// What each token of x (B, T, H) finds in its sequence: (B, T, A·D).
+at::Tensor attend_sequences(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
+                            const Placement& placement, KeysValues* keep) {
+  const auto [q, k, v] = project(config, weights, apply(config, weights.attention_norm, x), placement.rope);
+  if (keep != nullptr) *keep = {k, v};
+  return join_heads(attend(config, weights, q, k, v, placement.mask));
+}
 
 }  // namespace
 
@@ -138,9 +146,16 @@ at::Tensor soft_cap(const at::Tensor& x, double cap) { return at::tanh(x / cap) 
 
 at::Tensor run_layer(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
                      const Placement& placement, KeysValues* keep) {
-  const auto [q, k, v] = project(config, weights, apply(config, weights.attention_norm, x), placement.rope);
-  if (keep != nullptr) *keep = {k, v};
-  return finish(config, weights, x, join_heads(attend(config, weights, q, k, v, placement.mask)));
+  return finish(config, weights, x, attend_sequences(config, weights, x, placement, keep));
+}
+
+at::Tensor run_layer_at(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
+                        const Placement& placement, const at::Tensor& positions) {
+  const auto at_positions = [&positions](const at::Tensor& of_all) {
+    return of_all.flatten(0, 1).index_select(0, positions);
+  };
+  const at::Tensor attended = attend_sequences(config, weights, x, placement, nullptr);
+  return finish(config, weights, at_positions(x), at_positions(attended));
 }
 
 at::Tensor step_layer(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,

@@ -91,6 +91,10 @@ struct KeysValues {
 at::Tensor run_layer(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
                      const Placement& placement, KeysValues* keep = nullptr);
 
+// The same, but what follows attention only for the tokens at `positions` (M) of B·T -> (M, H).
+at::Tensor run_layer_at(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
+                        const Placement& placement, const at::Tensor& positions);
+
 // One new position of each row: x (B, H) -> (B, H). `positions` (B) says where each row's new key and value
 // go in `keys` and `values` (R, K, C, D), R >= B; the placement's mask (B, 1, 1, T) bounds by T what is read
 // of the cache.

@@ -12,14 +12,21 @@
 namespace rft::engine {
 namespace {
 
-// (b, L, H) -> (M, H): the states that predict the batch's tokens.
-at::Tensor predicting_states(const at::Tensor& hidden, const at::Tensor& positions) {
-  return hidden.reshape({-1, hidden.size(-1)}).index_select(0, positions);
+struct States {
+  at::Tensor predicting;  // (M, H): the states that predict the batch's tokens
+  at::Tensor ends;        // (b, H): those after the last tokens; undefined unless fed
+};
+
+States states_of(const Decoder& decoder, const TokenBatch& batch) {
+  if (!batch.ends.defined()) return {decoder.states_at(batch.ids, batch.lengths, batch.positions), {}};
+  const at::Tensor both = decoder.states_at(batch.ids, batch.lengths, at::cat({batch.positions, batch.ends}));
+  const int64_t M = batch.positions.size(0);
+  return {both.narrow(0, 0, M), both.narrow(0, M, batch.ends.size(0))};
 }
 
-Values values_of(const at::Tensor& hidden, const ValueHead& value_head, const TokenBatch& batch) {
-  Values result{value_head.values(predicting_states(hidden, batch.positions)), {}};
-  if (batch.ends.defined()) result.end_values = value_head.values(predicting_states(hidden, batch.ends));
+Values values_of(const States& states, const ValueHead& value_head) {
+  Values result{value_head.values(states.predicting), {}};
+  if (states.ends.defined()) result.end_values = value_head.values(states.ends);
   return result;
 }
 
@@ -28,15 +35,15 @@ Values values_of(const at::Tensor& hidden, const ValueHead& value_head, const To
 Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const TokenBatch& batch,
                     double temperature, bool with_entropy) {
   const at::NoGradGuard no_grad;
-  const at::Tensor hidden = decoder.hidden_states(batch.ids, batch.lengths);  // (b, L, H)
-  const at::Tensor states = predicting_states(hidden, batch.positions);       // (M, H)
+  const States states = states_of(decoder, batch);
   std::vector<at::Tensor> log_probs, entropies;
   const int64_t step = logits_chunk_rows(decoder.config());
-  for (int64_t begin = 0; begin < states.size(0); begin += step) {
-    const int64_t count = std::min(step, states.size(0) - begin);
+  const int64_t M = states.predicting.size(0);
+  for (int64_t begin = 0; begin < M; begin += step) {
+    const int64_t count = std::min(step, M - begin);
     const TokenLogProbs chunk =
-        token_log_probs(decoder.logits(states.narrow(0, begin, count)), batch.targets.narrow(0, begin, count),
-                        temperature, with_entropy);
+        token_log_probs(decoder.logits(states.predicting.narrow(0, begin, count)),
+                        batch.targets.narrow(0, begin, count), temperature, with_entropy);
     log_probs.push_back(chunk.log_probs);
     if (with_entropy) entropies.push_back(chunk.entropy);
   }
@@ -44,7 +51,7 @@ Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const T
   result.log_probs = at::cat(log_probs);
   if (with_entropy) result.entropy = at::cat(entropies);
   if (value_head != nullptr) {
-    const Values said = values_of(hidden, *value_head, batch);
+    const Values said = values_of(states, *value_head);
     result.values = said.values;
     result.end_values = said.end_values;
   }
@@ -53,13 +60,12 @@ Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const T
 
 Values evaluate_values(const Decoder& trunk, const ValueHead& value_head, const TokenBatch& batch) {
   const at::NoGradGuard no_grad;
-  return values_of(trunk.hidden_states(batch.ids, batch.lengths), value_head, batch);
+  return values_of(states_of(trunk, batch), value_head);
 }
 
 void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, double temperature,
                           bool with_entropy, const TokenLoss& loss) {
-  const at::Tensor hidden = decoder.hidden_states(batch.ids, batch.lengths);      // (b, L, H)
-  const at::Tensor states = predicting_states(hidden.detach(), batch.positions);  // (M, H)
+  const at::Tensor states = decoder.states_at(batch.ids, batch.lengths, batch.positions);  // (M, H)
   // The gradient stops at `states`, chunk by chunk, and goes on through the trunk once, at the end.
   const at::Tensor slope = at::empty_like(states);
   const int64_t step = logits_chunk_rows(decoder.config());
@@ -71,14 +77,12 @@ void accumulate_gradients(const Decoder& decoder, const TokenBatch& batch, doubl
     loss(chunk, tokens, begin, count).backward();
     slope.narrow(0, begin, count).copy_(chunk.grad());
   }
-  const at::Tensor trunk_slope =
-      at::zeros({hidden.size(0) * hidden.size(1), hidden.size(2)}, hidden.options());
-  hidden.backward(trunk_slope.index_copy_(0, batch.positions, slope).view_as(hidden));
+  states.backward(slope);
 }
 
 void accumulate_value_gradients(const Decoder& trunk, const ValueHead& value_head, const TokenBatch& batch,
                                 const ValueLoss& loss) {
-  loss(values_of(trunk.hidden_states(batch.ids, batch.lengths), value_head, batch).values).backward();
+  loss(values_of(states_of(trunk, batch), value_head).values).backward();
 }
 
 }  // namespace rft::engine

@@ -8,7 +8,7 @@ namespace rft::engine {
 namespace {
 
 // A micro-batch with this many tokens keeps the cores busy; beyond it, a sequence that would be more than a
-// fifth padding starts the next one.
+// twentieth padding starts the next one.
 constexpr int64_t kEnoughTokens = 1024;
 
 at::Tensor long_tensor(const std::vector<int64_t>& values, at::Device device) {
@@ -69,7 +69,7 @@ std::vector<std::vector<int64_t>> micro_batches(std::span<const TokenSequence> s
     const int64_t length = sequences[row].length();
     const int64_t padded = batches.empty() ? 0 : longest * static_cast<int64_t>(batches.back().size());
     const bool full = padded + longest > max_tokens;
-    const bool mostly_padding = padded >= kEnoughTokens && length * 5 < longest * 4;
+    const bool mostly_padding = padded >= kEnoughTokens && length * 20 < longest * 19;
     if (batches.empty() || full || mostly_padding) {
       batches.emplace_back();
       longest = length;

@@ -53,6 +53,28 @@ TEST(GradientCheckpointing, ComputesNothingTwiceWithoutGradients) {
   EXPECT_TRUE(at::equal(checkpointed.hidden_states(ids), plain->hidden_states(ids)));
 }
 
+// The last layer leaves out what follows attention elsewhere: the same states and the same gradients.
+TEST(StatesAt, AreThoseOfAllPositions) {
+  const at::Tensor ids = at::tensor(some_ids(24, 3), at::kLong).view({2, 12});
+  const at::Tensor positions = at::tensor({7, 2, 23, 12}, at::kLong);
+  for (const bool checkpointing : {false, true}) {
+    const auto plain = tiny_decoder(7, at::kFloat, tiny_config());
+    const Decoder decoder(tiny_config(), plain->parameters(), {.gradient_checkpointing = checkpointing});
+    const auto gradients = [&](const at::Tensor& states) {  // (M, H)
+      states.square().sum().backward();
+      return take_gradients(decoder);
+    };
+    const at::Tensor all = decoder.hidden_states(ids).flatten(0, 1).index_select(0, positions);
+    const at::Tensor some = decoder.states_at(ids, {}, positions);
+    EXPECT_LT((all - some).abs().max().item<double>(), 1e-5);
+    const std::vector<at::Tensor> expected = gradients(all), actual = gradients(some);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const double scale = expected[i].abs().max().item<double>();
+      EXPECT_LT((expected[i] - actual[i]).abs().max().item<double>(), 1e-5 * scale + 1e-6) << i;
+    }
+  }
+}
+
 TEST(GradientCheckpointing, KeepsMuchLessForTheBackwardPass) {
   ModelConfig config = tiny_config();
   config.num_layers = 12;

@@ -74,6 +74,19 @@ TEST(MicroBatches, ASequenceBeyondTheBudgetGoesAlone) {
   EXPECT_EQ(micro_batches(sequences, std::vector<int64_t>{0, 1, 2}, 10).size(), 3u);
 }
 
+TEST(MicroBatches, PaddingIsLittleOnceTheCoresAreBusy) {
+  const std::vector<int64_t> tokens(100, 1);
+  const auto batches_with = [&tokens](size_t shorter) {
+    std::vector<TokenSequence> sequences(11, {{tokens.data(), 1}, {tokens.data(), 99}});
+    sequences.push_back({{tokens.data(), 1}, {tokens.data(), shorter - 1}});
+    std::vector<int64_t> rows(sequences.size());
+    std::iota(rows.begin(), rows.end(), int64_t{0});
+    return micro_batches(sequences, rows, 1 << 20).size();
+  };
+  EXPECT_EQ(batches_with(95), 1u);
+  EXPECT_EQ(batches_with(94), 2u);
+}
+
 TEST(MicroBatches, SequencesOfUnlikeLengthDoNotPadEachOther) {
   const std::vector<int64_t> tokens(500, 1);
   std::vector<TokenSequence> sequences(4, {{tokens.data(), 1}, {tokens.data(), 499}});
