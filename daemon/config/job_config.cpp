@@ -94,8 +94,8 @@ std::vector<Key> job_keys(JobConfig& job) {
        "plugin",
        &scorer.plugin,
        {},
-       "what scores a completion: a registered scorer's name, or a file of the job folder (`scorer.so`, "
-       "`scorer.py`, an executable)",
+       "what scores a completion: a registered scorer's name, a file of the job folder (`scorer.so`, "
+       "`scorer.py`, an executable), or `multi`: several of them and a formula",
        true},
       {"scorer", "options", &scorer.options, {}, "handed to the scorer as it is"},
       {"scorer", "timeout_s", &scorer.timeout_s, above(0), "seconds that the scorer may take for one batch"},
@@ -265,11 +265,12 @@ std::vector<Key> job_keys(JobConfig& job) {
 
       {"resolved", "job_id", &resolved.job_id, at_least(1), "the job's id", true},
       {"resolved", "model_path", &resolved.model_path, {}, "absolute path of the model", true},
-      {"resolved", "scorer_path", &resolved.scorer_path, {}, "absolute path of the pinned scorer", true},
-      {"resolved", "scorer_kind", &resolved.scorer_kind, one_of({"shared_object", "python", "command"}),
-       "how the scorer runs", true},
-      {"resolved", "scorer_digest", &resolved.scorer_digest, {}, "SHA-256 of the pinned scorer", true},
-      {"resolved", "scorer_trusted", &resolved.scorer_trusted, {}, "whether it runs without isolation"},
+      {"resolved",
+       "scorers",
+       &resolved.scorers,
+       {},
+       "each scorer by its name: plugin, options, path of the pinned copy, kind, SHA-256, trusted",
+       true},
       {"resolved", "adapter_path", &resolved.adapter_path, {}, "absolute path of the adapter; empty: none"},
   };
 }
@@ -455,6 +456,28 @@ JobConfig parse_plan(const std::filesystem::path& file) {
 std::string to_toml(const JobConfig& job) {
   JobConfig copy = job;
   return write_toml(job.resolved.job_id == 0 ? owner_keys(copy) : job_keys(copy));
+}
+
+std::vector<PinnedScorer> pinned_scorers(const JobConfig& plan) {
+  std::vector<PinnedScorer> scorers;
+  try {
+    for (const auto& [name, scorer] : plan.resolved.scorers.items())
+      scorers.push_back({name, scorer.at("plugin"), scorer.at("options"),
+                         scorer.at("path").get<std::string>(), scorer.at("kind"), scorer.at("digest"),
+                         scorer.at("trusted")});
+  } catch (const Json::exception& error) {
+    throw Error(ErrorCode::invalid_argument,
+                plan.lines.where("resolved", "scorers") + "[resolved] scorers: " + reason_of(error));
+  }
+  return scorers;
+}
+
+void set_pinned_scorers(JobConfig& plan, const std::vector<PinnedScorer>& scorers) {
+  plan.resolved.scorers = Json::object();
+  for (const PinnedScorer& scorer : scorers)
+    plan.resolved.scorers[scorer.name] = {{"digest", scorer.digest},   {"kind", scorer.kind},
+                                          {"options", scorer.options}, {"path", scorer.path.string()},
+                                          {"plugin", scorer.plugin},   {"trusted", scorer.trusted}};
 }
 
 std::string job_reference() {

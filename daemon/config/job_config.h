@@ -143,15 +143,23 @@ struct RetryConfig {
   int64_t max_attempts = 5;
 };
 
+// A scorer as admission pinned it. A job has one, whose name is empty, or the named ones of a "multi".
+struct PinnedScorer {
+  std::string name;
+  std::string plugin;  // as [scorer] plugin
+  Json options;
+  std::filesystem::path path;  // absolute, of the pinned copy
+  std::string kind;            // shared_object | python | command
+  std::string digest;          // sha256 of the pinned bytes
+  bool trusted = false;        // runs without isolation, as rftd.toml permits
+};
+
 // What admission decided; only in a plan.toml.
 struct ResolvedConfig {
   int64_t job_id = 0;
-  std::filesystem::path model_path;   // absolute
-  std::filesystem::path scorer_path;  // absolute, of the pinned copy
-  std::string scorer_kind;            // shared_object | python | command
-  std::string scorer_digest;          // sha256 of the pinned bytes
-  bool scorer_trusted = false;        // runs without isolation, as rftd.toml permits
-  std::string adapter_path;           // absolute; empty: none
+  std::filesystem::path model_path;  // absolute
+  Json scorers = Json::object();     // each PinnedScorer by its name
+  std::string adapter_path;          // absolute; empty: none
 };
 
 struct JobConfig {
@@ -181,6 +189,9 @@ JobConfig parse_plan(const std::filesystem::path& file);
 // The whole configuration as TOML, every value written out; with [resolved] it is a plan.toml, which
 // parse_plan reads back to the same values.
 std::string to_toml(const JobConfig& job);
+// Of a plan, in the order of its [resolved] scorers. Throws Error(invalid_argument) for what is none.
+std::vector<PinnedScorer> pinned_scorers(const JobConfig& plan);
+void set_pinned_scorers(JobConfig& plan, const std::vector<PinnedScorer>& scorers);
 // The tables of docs/job.md.
 std::string job_reference();
 

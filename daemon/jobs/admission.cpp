@@ -18,6 +18,7 @@
 #include "jobs/folder.h"
 #include "jobs/job.h"
 #include "plugins/adapter.h"
+#include "plugins/composition.h"
 
 namespace rft::jobs {
 namespace fs = std::filesystem;
@@ -243,6 +244,24 @@ memory::Estimate estimate_memory(const config::JobConfig& job, const memory::Dat
   return estimate;
 }
 
+// The job's scorer under the empty name, or those of a "multi" under theirs.
+std::vector<plugins::Part> parts_of(const config::JobConfig& job) {
+  if (job.scorer.plugin != plugins::kComposite) return {{"", job.scorer.plugin, job.scorer.options}};
+  try {
+    return plugins::parse_composition(job.scorer.options).parts;
+  } catch (const Error& error) {
+    throw Error(error.code(), job.lines.where("scorer", "options") + "[scorer] options: " + error.what(),
+                "options");
+  }
+}
+
+// Where the owner named the plugin of a part.
+std::string at_part(const config::JobConfig& job, const plugins::Part& part) {
+  if (part.name.empty()) return at_key(job, "scorer", "plugin", part.plugin);
+  return fmt::format("{}[scorer] options.graders.{}.plugin = \"{}\": ", job.lines.where("scorer", "options"),
+                     part.name, part.plugin);
+}
+
 std::string write_manifest(const fs::path& folder) {
   const std::string text = manifest(folder);
   write_file_atomically(folder / "manifest.sha256", text);
@@ -263,29 +282,23 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
   const fs::path input = folder / "input";
   try {
     config::JobConfig job = parse_input(input);
-    for (const auto& name : {job.scorer.plugin, job.data.adapter})
-      if (plugins_.settles(name)) return PluginSettles{name};
+    for (const auto& part : parts_of(job))
+      if (plugins_.settles(part.plugin)) return PluginSettles{part.plugin};
+    if (plugins_.settles(job.data.adapter)) return PluginSettles{job.data.adapter};
     const fs::path model = find_model(job, input);
     const engine::ModelConfig model_config = engine::read_model_config(model).config;
     check_targets(job, model_config);
     const fs::path lora_adapter = find_adapter(job, model_config, input);
-    const auto scorer =
-        resolve(at_key(job, "scorer", "plugin", job.scorer.plugin), job.scorer.plugin, input, "scorer");
+    pin_scorers(job, input);
     const auto adapter =
         resolve(at_key(job, "data", "adapter", job.data.adapter), job.data.adapter, input, "dataset-adapter");
-
-    require_network(job, scorer.plugin);
 
     convert_data(id, job, adapter, folder);
 
     job.model.dtype = resolve_dtype(job);
-    job.resolved = {id,
-                    model,
-                    scorer.plugin.path,
-                    scorer.plugin.implementation,
-                    scorer.plugin.digest,
-                    scorer.unconfined,
-                    lora_adapter};
+    job.resolved.job_id = id;
+    job.resolved.model_path = model;
+    job.resolved.adapter_path = lora_adapter;
     // What a broken-off admission left is not of this one.
     for (const char* file : {"manifest.sha256", "memory.json"}) fs::remove(folder / file);
     write_file_atomically(folder / "plan.toml", config::to_toml(job));
@@ -310,6 +323,17 @@ Admission::Permitted Admission::resolve(const std::string& where, const std::str
   } catch (const Error& error) {
     throw Error(error.code(), where + error.what(), kind == "scorer" ? "plugin" : "adapter");
   }
+}
+
+void Admission::pin_scorers(config::JobConfig& job, const fs::path& input) const {
+  std::vector<config::PinnedScorer> pinned;
+  for (const plugins::Part& part : parts_of(job)) {
+    const auto scorer = resolve(at_part(job, part), part.plugin, input, "scorer");
+    require_network(job, scorer.plugin);
+    pinned.push_back({part.name, part.plugin, part.options, scorer.plugin.path, scorer.plugin.implementation,
+                      scorer.plugin.digest, scorer.unconfined});
+  }
+  config::set_pinned_scorers(job, pinned);
 }
 
 void Admission::convert_data(int64_t id, const config::JobConfig& job, const Permitted& adapter,

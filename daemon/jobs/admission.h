@@ -63,6 +63,8 @@ class Admission {
   void convert_data(int64_t id, const config::JobConfig& job, const Permitted& adapter,
                     const std::filesystem::path& folder) const;
   void require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer) const;
+  // Resolves and pins the job's scorer, or each scorer of a "multi".
+  void pin_scorers(config::JobConfig& job, const std::filesystem::path& input) const;
   std::filesystem::path find_model(const config::JobConfig& job, const std::filesystem::path& input);
   std::filesystem::path find_adapter(const config::JobConfig& job, const engine::ModelConfig& model,
                                      const std::filesystem::path& input) const;

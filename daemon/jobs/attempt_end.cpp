@@ -28,7 +28,8 @@ AttemptEnd from_last_words(const protocol::WorkerFinished& words, bool stop_aske
   return {.kind = words.transient ? Kind::transient : Kind::failed,
           .reason = words.error_message,
           .code = words.error_code,
-          .failure = words.failure};
+          .failure = words.failure,
+          .sub_scorer = words.sub_scorer};
 }
 
 std::string with_tail(std::string text, const std::string& tail) {

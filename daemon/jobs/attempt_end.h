@@ -29,6 +29,7 @@ struct AttemptEnd {
   ErrorCode code = ErrorCode::internal;  // of a failed or transient end
   Json result;                           // of succeeded
   std::string failure;                   // of a failed end that is a plugin's: how it failed
+  std::string sub_scorer;                // and which one, where the job has several scorers
 };
 
 struct AttemptEvidence {

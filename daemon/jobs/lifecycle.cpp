@@ -472,18 +472,21 @@ void Lifecycle::quarantine_scorer(const Job& job, const AttemptEnd& end) const t
   if (!plugins::calls_for_quarantine(end.failure)) return;
   const auto folder = options_.home.job(job.folder_name());
   const config::JobConfig plan = config::parse_plan(folder / "plan.toml");
+  const auto pinned = config::pinned_scorers(plan);
+  const auto failed = std::ranges::find(pinned, end.sub_scorer, &config::PinnedScorer::name);
+  if (failed == pinned.end()) return;
   plugins::ScorerOptions scorer;
   scorer.host_program = plugins::host_program_beside_executable();
-  scorer.plugin_path = plan.resolved.scorer_path;
-  scorer.name = plan.scorer.plugin;
-  scorer.options = plan.scorer.options;
+  scorer.plugin_path = failed->path;
+  scorer.name = failed->plugin;
+  scorer.options = failed->options;
   scorer.timeout_s = plan.scorer.timeout_s;
   scorer.allow_network = plan.scorer.network;
-  scorer.trusted = plan.resolved.scorer_trusted;
+  scorer.trusted = failed->trusted;
   scorer.work_dir = folder / "input";
   scorer.failed_input = folder / "failed-input.jsonl";
   plugins::Quarantine(options_.home.quarantine())
-      .add({.digest = plan.resolved.scorer_digest,
+      .add({.digest = failed->digest,
             .failure = end.failure,
             .reason = end.reason,
             .job = job.id,

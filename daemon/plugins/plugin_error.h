@@ -26,13 +26,16 @@ std::string_view to_string(PluginFailure kind);
 
 class PluginError : public Error {
  public:
-  PluginError(PluginFailure kind, const std::string& message)
-      : Error(ErrorCode::plugin, message), kind_(kind) {}
+  // `sub_scorer` is the name of the one that failed, where a job has several.
+  PluginError(PluginFailure kind, const std::string& message, std::string sub_scorer = {})
+      : Error(ErrorCode::plugin, message), kind_(kind), sub_scorer_(std::move(sub_scorer)) {}
 
   PluginFailure kind() const { return kind_; }
+  const std::string& sub_scorer() const { return sub_scorer_; }
 
  private:
   PluginFailure kind_;
+  std::string sub_scorer_;
 };
 
 }  // namespace rft::plugins

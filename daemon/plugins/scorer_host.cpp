@@ -49,6 +49,13 @@ ScoreResult judge(wire::EpisodeResult&& answer) {
 
 }  // namespace
 
+PluginError episode_failure(const std::string& title, const ScoreRequest& request,
+                            const ScoreResult& result) {
+  return {result.failure, title + ": " + result.error + "; the completion was " +
+                              dump_json(cut_text(request.completion, kMaxExcerptBytes)) + ", its record is " +
+                              cut_text(request.record_json, kMaxExcerptBytes)};
+}
+
 class ScorerHost::State {
  public:
   explicit State(ScorerOptions options) : options_(std::move(options)) {
@@ -74,9 +81,7 @@ class ScorerHost::State {
   }
 
   PluginError failure_of(const ScoreRequest& request, const ScoreResult& result) const {
-    return {result.failure, title_ + ": " + result.error + "; the completion was " +
-                                dump_json(cut_text(request.completion, kMaxExcerptBytes)) +
-                                ", its record is " + cut_text(request.record_json, kMaxExcerptBytes)};
+    return episode_failure(title_, request, result);
   }
 
   std::optional<std::map<std::string, double>> summarize(std::span<const ScoreRequest> requests,

@@ -1,7 +1,8 @@
-// A scorer in a process of its own. The caller hands over batches of completions and gets a score for each;
-// whatever the scorer does (crash, hang, throw, answer NaN) comes back as a PluginError and ends at most its
-// own process. Not thread-safe. The process dies with the thread that started it (the one that called the
-// constructor, or score() after a failure), so that thread must live as long as the ScorerHost.
+// What scores completions (Scorer), and a scorer in a process of its own (ScorerHost). The caller hands over
+// batches of completions and gets a score for each; whatever the scorer does (crash, hang, throw, answer NaN)
+// comes back as a PluginError and ends at most its own process. Not thread-safe. The process dies with the
+// thread that started it (the one that called the constructor, or score() after a failure), so that thread
+// must live as long as the ScorerHost.
 #pragma once
 
 #include <cstdint>
@@ -35,31 +36,48 @@ struct ScoreResult {
   bool valid = true;  // whether the completion was of the form that the scorer expects
   std::string reason;
   std::vector<std::pair<std::string, double>> sub_scores;  // finite
+  std::vector<ScoreResult> parts;  // of a composite: what each of its scorers answered, in their order
 };
+
+// "TITLE: what went wrong; the completion was …, its record is …".
+PluginError episode_failure(const std::string& title, const ScoreRequest& request, const ScoreResult& result);
 
 using ScorerOptions = HostOptions;
 
-class ScorerHost {
+class Scorer {
  public:
-  // Starts the process, loads the scorer and creates its instance. Throws PluginError.
-  explicit ScorerHost(ScorerOptions options);
-  ~ScorerHost();  // gives the scorer a second to end by itself, then kills it and all that it started
-  ScorerHost(ScorerHost&&) noexcept;
-  ScorerHost& operator=(ScorerHost&&) noexcept;
+  Scorer() = default;
+  virtual ~Scorer() = default;
+  Scorer(Scorer&&) noexcept = default;
+  Scorer& operator=(Scorer&&) noexcept = default;
 
   // One result per request, in order. An episode that the scorer declares failed, or whose score is NaN,
   // infinite or unwritten, has no score; the others keep theirs. Throws PluginError where the batch failed.
   // After a crash, a hang or a broken protocol the process is gone with everything that it started; the next
   // call starts a new one.
-  std::vector<ScoreResult> score(std::span<const ScoreRequest> requests);
+  virtual std::vector<ScoreResult> score(std::span<const ScoreRequest> requests) = 0;
 
   // What an episode without a score says to people: the scorer, its words, the completion and the record.
-  PluginError failure_of(const ScoreRequest& request, const ScoreResult& result) const;
+  virtual PluginError failure_of(const ScoreRequest& request, const ScoreResult& result) const = 0;
 
   // Capability rft.summary/1, over a whole split: named finite numbers. Nothing if the scorer has none.
   // Throws PluginError, also for a number that is not finite. `results` are those of `requests`.
+  virtual std::optional<std::map<std::string, double>> summarize(std::span<const ScoreRequest> requests,
+                                                                 std::span<const ScoreResult> results) = 0;
+};
+
+class ScorerHost : public Scorer {
+ public:
+  // Starts the process, loads the scorer and creates its instance. Throws PluginError.
+  explicit ScorerHost(ScorerOptions options);
+  ~ScorerHost() override;  // gives it a second to end by itself, then kills it and all that it started
+  ScorerHost(ScorerHost&&) noexcept;
+  ScorerHost& operator=(ScorerHost&&) noexcept;
+
+  std::vector<ScoreResult> score(std::span<const ScoreRequest> requests) override;
+  PluginError failure_of(const ScoreRequest& request, const ScoreResult& result) const override;
   std::optional<std::map<std::string, double>> summarize(std::span<const ScoreRequest> requests,
-                                                         std::span<const ScoreResult> results);
+                                                         std::span<const ScoreResult> results) override;
 
   const std::string& name() const;     // as the plugin's note says, or the file's name
   const std::string& version() const;  // empty for scripts and commands

@@ -44,6 +44,7 @@ Json to_json(const WorkerFinished& finished) {
                         {"message", finished.error_message},
                         {"transient", finished.transient}};
   if (!finished.failure.empty()) message["error"]["failure"] = finished.failure;
+  if (!finished.sub_scorer.empty()) message["error"]["sub_scorer"] = finished.sub_scorer;
   if (finished.outcome == WorkerOutcome::paused) message["reason"] = finished.pause_reason;
   message["result"] = finished.result;
   return message;
@@ -75,6 +76,7 @@ WorkerFinished finished_from_json(const Json& message) {
       finished.error_message = error.at("message");
       finished.transient = error.at("transient");
       finished.failure = error.value("failure", "");
+      finished.sub_scorer = error.value("sub_scorer", "");
     }
     if (finished.outcome == WorkerOutcome::paused) finished.pause_reason = message.at("reason");
     finished.result = message.value("result", Json::object());

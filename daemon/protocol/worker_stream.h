@@ -39,6 +39,7 @@ struct WorkerFinished {
   Json result = Json::object();
   std::string pause_reason;  // only where it paused by itself: why its owner should look
   std::string failure;       // only where a plugin failed it: how, by the name of the PluginFailure
+  std::string sub_scorer;    // of a plugin's failure: which one, where the job has several scorers
 };
 
 Json to_json(const WorkerHello& hello);

@@ -85,6 +85,7 @@ WorkerFinished run_to_end(const AttemptOptions& options, const JobFolder& folder
   } catch (const plugins::PluginError& error) {
     WorkerFinished finished = failed(error.code(), error.what());
     finished.failure = to_string(error.kind());
+    finished.sub_scorer = error.sub_scorer();
     return finished;
   } catch (const Error& error) {
     return failed(error.code(), error.what());

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "engine/model/model_config.h"
 #include "engine/runtime.h"
+#include "plugins/composite_scorer.h"
+#include "plugins/composition.h"
 #include "plugins/isolation.h"
 
 namespace rft::worker {
@@ -155,25 +157,37 @@ std::unique_ptr<engine::Warmup> make_warmup(const config::JobConfig& config, con
   return std::make_unique<engine::Warmup>(policy, std::move(examples), options, ranks);
 }
 
-plugins::ScorerOptions scorer_options_of(const config::JobConfig& config, const JobFolder& folder,
-                                         const RunOptions& options) {
+plugins::ScorerOptions scorer_options_of(const config::PinnedScorer& pinned, const config::JobConfig& config,
+                                         const JobFolder& folder, const RunOptions& options) {
   plugins::ScorerOptions scorer;
   scorer.host_program = options.host_program;
-  scorer.plugin_path = config.resolved.scorer_path;
-  scorer.kind = config.resolved.scorer_kind;
-  scorer.trusted = config.resolved.scorer_trusted;
+  scorer.plugin_path = pinned.path;
+  scorer.kind = pinned.kind;
+  scorer.trusted = pinned.trusted;
   // What was there at the admission may be gone since.
-  if (!scorer.trusted)
-    plugins::require_isolation(plugins::available_isolation(), config.resolved.scorer_digest);
+  if (!scorer.trusted) plugins::require_isolation(plugins::available_isolation(), pinned.digest);
   scorer.allow_network = config.scorer.network;  // else the job would not have been admitted
-  scorer.options = config.scorer.options;
+  scorer.options = pinned.options;
   scorer.timeout_s = config.scorer.timeout_s;
   // Where a script finds the files that travel with it.
   if (fs::is_directory(folder.input())) scorer.work_dir = fs::absolute(folder.input());
   scorer.stderr_file = folder.scorer_log();
   scorer.failed_input = folder.root / "failed-input.jsonl";
-  scorer.name = config.scorer.plugin;
+  scorer.name = pinned.plugin;
   return scorer;
+}
+
+// On the first rank, which alone has it; the scorer's process dies with the thread that makes it.
+std::unique_ptr<plugins::Scorer> start_scorer(const config::JobConfig& config, const JobFolder& folder,
+                                              const RunOptions& options, const engine::Ranks& ranks) {
+  if (!ranks.first()) return nullptr;
+  std::vector<std::pair<std::string, plugins::ScorerOptions>> scorers;
+  for (const config::PinnedScorer& pinned : config::pinned_scorers(config))
+    scorers.emplace_back(pinned.name, scorer_options_of(pinned, config, folder, options));
+  if (config.scorer.plugin != plugins::kComposite)
+    return std::make_unique<plugins::ScorerHost>(std::move(scorers.at(0).second));
+  return std::make_unique<plugins::CompositeScorer>(plugins::parse_composition(config.scorer.options).formula,
+                                                    std::move(scorers));
 }
 
 }  // namespace
@@ -193,7 +207,7 @@ Run::Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_r
       policy(load_policy(config, decoder_options)),
       warmup(make_warmup(config, data, tokenizer, policy, ranks)),
       trainer(policy, ppo_options_of(config), length.num_iterations, ranks),
-      scoring(config.scorer, scorer_options_of(config, folder, options), tokenizer, config.rollout.stop,
+      scoring(config.scorer, start_scorer(config, folder, options, ranks), tokenizer, config.rollout.stop,
               ranks),
       resume_points_(folder.resume()) {
   if (const engine::LoraAdapter* adapter = policy->adapter())

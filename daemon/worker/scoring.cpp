@@ -60,14 +60,13 @@ Json to_json(const ScoredCompletion& scored) {
   return line;
 }
 
-Scoring::Scoring(const config::ScorerConfig& config, plugins::ScorerOptions host,
+Scoring::Scoring(const config::ScorerConfig& config, std::unique_ptr<plugins::Scorer> scorer,
                  const text::Tokenizer& tokenizer, std::vector<std::string> stop, engine::Ranks& ranks)
     : skip_failures_(config.on_error == "skip"),
+      scorer_(std::move(scorer)),
       tokenizer_(tokenizer),
       stop_(std::move(stop)),
-      ranks_(ranks) {
-  if (ranks.first()) host_.emplace(std::move(host));
-}
+      ranks_(ranks) {}
 
 std::vector<ScoredCompletion> Scoring::describe(
     const std::vector<const Example*>& examples,
@@ -104,10 +103,10 @@ std::map<std::string, double> Scoring::score_validation(std::vector<ScoredComple
                                                         engine::ProgressSink& sink) {
   score(episodes, /*skip_failures=*/false, sink);
   std::map<std::string, double> figures;
-  if (host_) {
+  if (scorer_) {
     std::vector<plugins::ScoreResult> results;
     for (const ScoredCompletion& episode : episodes) results.push_back(episode.result);
-    figures = host_->summarize(requests_of(episodes), results).value_or(std::map<std::string, double>{});
+    figures = scorer_->summarize(requests_of(episodes), results).value_or(std::map<std::string, double>{});
   }
   return parse_json(ranks_.from_first(dump_json(figures)), "the figures of the first rank")
       .get<std::map<std::string, double>>();
@@ -115,10 +114,10 @@ std::map<std::string, double> Scoring::score_validation(std::vector<ScoredComple
 
 void Scoring::score(std::vector<ScoredCompletion>& episodes, bool skip_failures, engine::ProgressSink& sink) {
   ranks_.together([&] {
-    if (host_) ask_scorer(episodes, skip_failures, sink);
+    if (scorer_) ask_scorer(episodes, skip_failures, sink);
   });
-  const std::string answers = ranks_.from_first(host_ ? dump_json(answers_of(episodes)) : "");
-  if (!host_) take_answers(parse_json(answers, "the scores of the first rank"), episodes);
+  const std::string answers = ranks_.from_first(scorer_ ? dump_json(answers_of(episodes)) : "");
+  if (!scorer_) take_answers(parse_json(answers, "the scores of the first rank"), episodes);
 }
 
 void Scoring::ask_scorer(std::vector<ScoredCompletion>& episodes, bool skip_failures,
@@ -141,13 +140,13 @@ void Scoring::score_batch(std::span<ScoredCompletion> batch, bool skip_failures)
   };
   std::vector<plugins::ScoreResult> results;
   try {
-    results = host_->score(requests_of(batch));
+    results = scorer_->score(requests_of(batch));
   } catch (const plugins::PluginError& failure) {
     return fail(failure);  // all of them stay without a score
   }
   for (size_t i = 0; i < batch.size(); ++i) {
     batch[i].result = std::move(results[i]);
-    if (!batch[i].result.score) fail(host_->failure_of(batch[i].request, batch[i].result));
+    if (!batch[i].result.score) fail(scorer_->failure_of(batch[i].request, batch[i].result));
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,8 +35,9 @@ Json to_json(const ScoredCompletion& scored);
 
 class Scoring {
  public:
-  Scoring(const config::ScorerConfig& config, plugins::ScorerOptions host, const text::Tokenizer& tokenizer,
-          std::vector<std::string> stop, engine::Ranks& ranks);
+  // `scorer` is null on every rank but the first.
+  Scoring(const config::ScorerConfig& config, std::unique_ptr<plugins::Scorer> scorer,
+          const text::Tokenizer& tokenizer, std::vector<std::string> stop, engine::Ranks& ranks);
 
   // Pairs each completion with its example and its text. completions[i] belong to examples[i].
   std::vector<ScoredCompletion> describe(const std::vector<const Example*>& examples,
@@ -59,7 +61,7 @@ class Scoring {
   std::string completion_text(const engine::Completion& completion) const;
 
   bool skip_failures_;
-  std::optional<plugins::ScorerHost> host_;  // of the first rank
+  std::unique_ptr<plugins::Scorer> scorer_;  // of the first rank
   std::optional<plugins::PluginError> first_failure_;
   const text::Tokenizer& tokenizer_;
   std::vector<std::string> stop_;

@@ -195,7 +195,11 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   job.data.prompt = "{task}\n\t{input}\x01";
   job.rollout.stop = {"\n\n", "\"end\""};
   job.model.lora = {8, 12, true, {"q_proj", "up_proj"}};
-  job.resolved = {17, "/models/tiny", "/store/x.so", "shared_object", "abc", true, "/models/adapter"};
+  job.resolved.job_id = 17;
+  job.resolved.model_path = "/models/tiny";
+  job.resolved.adapter_path = "/models/adapter";
+  set_pinned_scorers(job, {{"a", "x.so", {{"n", 1}}, "/store/x.so", "shared_object", "abc", true},
+                           {"b", "y.py", Json::object(), "/store/y.py", "python", "def", false}});
   const std::string text = to_toml(job);
   const JobConfig back = parse_plan(write_text(folder_.path() / "plan.toml", text));
   EXPECT_EQ(to_toml(back), text);
@@ -205,7 +209,17 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   EXPECT_EQ(back.scorer.options, job.scorer.options);
   EXPECT_EQ(back.model.lora.targets, job.model.lora.targets);
   EXPECT_EQ(back.resolved.job_id, 17);
-  EXPECT_TRUE(back.resolved.scorer_trusted);
+  const auto scorers = pinned_scorers(back);
+  ASSERT_EQ(scorers.size(), 2u);
+  const auto& first = scorers[0];
+  EXPECT_EQ(first.name, "a");
+  EXPECT_EQ(first.plugin, "x.so");
+  EXPECT_EQ(first.options["n"], 1);
+  EXPECT_EQ(first.path, "/store/x.so");
+  EXPECT_EQ(first.kind, "shared_object");
+  EXPECT_EQ(first.digest, "abc");
+  EXPECT_TRUE(first.trusted);
+  EXPECT_FALSE(scorers[1].trusted);
 }
 
 TEST_F(JobConfigFile, DoesNotLetAnOwnerDecideWhatAdmissionDecides) {

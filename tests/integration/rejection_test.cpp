@@ -44,6 +44,12 @@ std::function<void(const fs::path&)> with_link(const std::string& file, const fs
   };
 }
 
+// A [scorer] plugin = "multi" with one sub-scorer.
+std::string multi_of(const std::string& name, const std::string& plugin, const std::string& formula) {
+  return "plugin = \"multi\"\noptions = { graders = { " + name + " = { plugin = \"" + plugin +
+         "\" } }, calculate_output = \"" + formula + "\" }";
+}
+
 const std::string kRow = "{\"input\": \"abc\", \"output\": \"vowel\"}\n";
 
 // Everything in a folder, without opening what is no file.
@@ -120,6 +126,15 @@ const Flaw kFlaws[] = {
     {"UnknownScorer",
      in_toml("plugin = \"scorer.py\"", "plugin = \"exact_mach\""),
      {"job.toml:9: [scorer] plugin = \"exact_mach\"", "exact_match"}},
+    {"UnknownSubScorer",
+     in_toml("plugin = \"scorer.py\"\noptions = {}", multi_of("a", "exact_mach", "a")),
+     {"job.toml:10: [scorer] options.graders.a.plugin = \"exact_mach\"", "exact_match"}},
+    {"UnknownNameInTheFormula",
+     in_toml("plugin = \"scorer.py\"\noptions = {}", multi_of("word", "exact_match", "2 * wrd")),
+     {"job.toml:10: [scorer] options: calculate_output = \"2 * wrd\": column 5: \"wrd\" is unknown", "word"}},
+    {"UnusedSubScorer",
+     in_toml("plugin = \"scorer.py\"\noptions = {}", multi_of("a", "exact_match", "1")),
+     {"does not use a"}},
     {"UnknownAdapter",
      in_toml("[scorer]", "adapter = \"parquet\"\n[scorer]"),
      {"job.toml:8: [data] adapter = \"parquet\"", "jsonl"}},

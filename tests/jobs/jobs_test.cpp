@@ -165,7 +165,7 @@ TEST_F(Home, TakesADroppedFolderToItsEnd) {
   EXPECT_EQ(read_file(folder / "input/train.jsonl"), kTrain);
   EXPECT_THAT(read_file(folder / "data/train.jsonl"), HasSubstr("\"prompt\":\"t\\n"));
   EXPECT_THAT(jobs_->plan(id), HasSubstr("path = \"" + (root_ / "models/tiny").string()));
-  EXPECT_THAT(jobs_->plan(id), HasSubstr("scorer_kind = \"shared_object\""));
+  EXPECT_THAT(jobs_->plan(id), HasSubstr("\"kind\" = \"shared_object\""));
   EXPECT_EQ(jobs_->get(id).result, Json({{"model", "model"}}));
   EXPECT_EQ(jobs_->get(id).validation["best"]["value"], 0.5);
   EXPECT_THAT(read_file(folder / "command.txt"), HasSubstr("--device cpu CUDA_VISIBLE_DEVICES="));

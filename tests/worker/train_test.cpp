@@ -76,10 +76,7 @@ SECTIONS
 [resolved]
 job_id = 17
 model_path = "MODEL"
-scorer_path = "SCORER"
-scorer_kind = "python"
-scorer_digest = "none"
-scorer_trusted = TRUSTED
+scorers = { "" = { plugin = "scorer.py", options = {}, path = "SCORER", kind = "python", digest = "none", trusted = TRUSTED } }
 )";
 
 constexpr const char* kScorer = R"(
