@@ -100,9 +100,12 @@ std::string job_toml(const JobFiles& files) {
   sections.set("data", "train", toml_string(files.train.filename()));
   if (!files.validation.empty()) sections.set("data", "validation", toml_string(files.validation.filename()));
   if (!files.test.empty()) sections.set("data", "test", toml_string(files.test.filename()));
-  sections.set(
-      "scorer", "plugin",
-      toml_string(is_file(files.scorer) ? fs::path(files.scorer).filename().string() : files.scorer));
+  if (!files.grader.empty())
+    sections.set("scorer", "grader", toml_string(files.grader.filename()));
+  else
+    sections.set(
+        "scorer", "plugin",
+        toml_string(is_file(files.scorer) ? fs::path(files.scorer).filename().string() : files.scorer));
   if (files.epochs) sections.set("training", "epochs", std::to_string(*files.epochs));
   if (files.learning_rate) sections.set("training", "learning_rate", shortest(*files.learning_rate));
   if (files.seed) sections.set("training", "seed", std::to_string(*files.seed));
@@ -115,7 +118,10 @@ void build_job_folder(const JobFiles& files, const fs::path& folder) {
   need_file(files.train, "--training-file");
   if (!files.validation.empty()) need_file(sources.emplace_back(files.validation), "--validation-file");
   if (!files.test.empty()) need_file(sources.emplace_back(files.test), "--test-file");
-  if (is_file(files.scorer)) need_file(sources.emplace_back(files.scorer), "--reward-model");
+  if (!files.grader.empty())
+    need_file(sources.emplace_back(files.grader), "--grader");
+  else if (is_file(files.scorer))
+    need_file(sources.emplace_back(files.scorer), "--reward-model");
   const std::string toml = job_toml(files);
 
   std::map<fs::path, fs::path> by_name = {{"job.toml", "job.toml"}};

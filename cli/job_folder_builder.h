@@ -16,6 +16,7 @@ struct JobFiles {
   std::filesystem::path test;        // empty: none
   std::string model;                 // a name under HOME/models, or a folder
   std::string scorer;                // a registered name, or a file
+  std::filesystem::path grader;      // instead of it: an OpenAI grader
   std::optional<double> learning_rate;
   std::optional<int64_t> epochs;
   std::optional<int64_t> seed;

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 struct CreateOptions {
   JobFiles files;
-  std::string train, validation, test;
+  std::string train, validation, test, grader;
   std::string from_job;
   bool follow = false;
 };
@@ -49,6 +49,7 @@ int create_job(CreateOptions options, Session& session) {
   files.train = options.train;
   files.validation = options.validation;
   files.test = options.test;
+  files.grader = options.grader;
   if (!options.from_job.empty()) files.model = model_of_job(session.client, options.from_job);
   // Below a name that the daemon does not take by itself: the folder is submitted once it is whole.
   const TemporaryFolder building(session.client.home() / "incoming" / (".tmp-" + std::to_string(::getpid())));
@@ -84,10 +85,14 @@ Run define_fine_tunes(CLI::App& app) {
                                                  "Go on from the best model of this job instead")
                                     ->type_name("JOB")
                                     ->excludes(model);
-  part->add_option("--reward-model,--reward_model", files.scorer,
-                   "The scorer: a .py or .so file, an executable, or the name of a registered one")
-      ->required()
-      ->type_name("SCORER");
+  CLI::Option* const scorer =
+      part->add_option("--reward-model,--reward_model", files.scorer,
+                       "The scorer: a .py or .so file, an executable, or the name of a registered one")
+          ->type_name("SCORER");
+  CLI::Option* const grader = part->add_option("--grader", options->grader,
+                                               "A grader of OpenAI's fine-tuning API, a JSON file, instead")
+                                  ->type_name("FILE")
+                                  ->excludes(scorer);
   part->add_option("--learning-rate,--learning_rate", files.learning_rate, "Such as 5e-5")
       ->check(above_zero());
   part->add_option("--n_epochs,--n-epochs", files.epochs, "Passes over the training file")
@@ -99,7 +104,8 @@ Run define_fine_tunes(CLI::App& app) {
       ->take_all()
       ->expected(1);
   part->add_flag("--follow", options->follow, "Watch the job until it has finished");
-  part->callback([model, from_job] {
+  part->callback([model, from_job, scorer, grader] {
+    if (scorer->empty() && grader->empty()) throw CLI::RequiredError("--reward-model or --grader");
     if (model->empty() && from_job->empty()) throw CLI::RequiredError("--model or --from-job");
   });
   return [options](Session& session) { return create_job(*options, session); };

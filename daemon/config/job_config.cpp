@@ -95,8 +95,14 @@ std::vector<Key> job_keys(JobConfig& job) {
        &scorer.plugin,
        {},
        "what scores a completion: a registered scorer's name, a file of the job folder (`scorer.so`, "
-       "`scorer.py`, an executable), or `multi`: several of them and a formula",
-       true},
+       "`scorer.py`, an executable), or `multi`: several of them and a formula"},
+      {"scorer",
+       "grader",
+       &scorer.grader,
+       {},
+       "instead of `plugin` and `options`: a JSON file of the job folder with a grader of OpenAI's "
+       "fine-tuning "
+       "API"},
       {"scorer", "options", &scorer.options, {}, "handed to the scorer as it is"},
       {"scorer", "timeout_s", &scorer.timeout_s, above(0), "seconds that the scorer may take for one batch"},
       {"scorer", "on_error", &scorer.on_error, one_of({"fail", "skip"}),
@@ -318,6 +324,21 @@ class Checks {
     check_ranks();
   }
 
+  // As its owner wrote it: what admission made of a grader stands beside it.
+  void check_owners_scorer() const {
+    const ScorerConfig& scorer = job_.scorer;
+    if (scorer.plugin.empty() && scorer.grader.empty())
+      fail("scorer", "plugin",
+           "is missing; add plugin = … under [scorer], such as \"exact_match\" or \"scorer.py\", or grader = "
+           "… "
+           "with the name of a JSON file");
+    if (scorer.grader.empty()) return;
+    for (const char* key : {"plugin", "options"})
+      if (job_.lines.given("scorer", key))
+        fail("scorer", "grader",
+             fmt::format("excludes {}, which it stands for; leave one of the two out", key));
+  }
+
  private:
   // What is wrong with the key, and the mend.
   [[noreturn]] void fail(std::string_view section, std::string_view name, const std::string& message) const {
@@ -439,6 +460,7 @@ JobConfig parse_job(const std::filesystem::path& file) {
   JobConfig job;
   job.lines = read_toml(file, owner_keys(job), refused_job_keys());
   Checks(job).run();
+  Checks(job).check_owners_scorer();
   if (job.data.validation.empty() && job.data.validation_split == 0) job.data.validation_split = 0.1;
   LoraConfig& lora = job.model.lora;
   if (lora.rank > 0 && lora.alpha == 0) lora.alpha = 2 * static_cast<double>(lora.rank);

@@ -44,6 +44,7 @@ struct DataConfig {
 
 struct ScorerConfig {
   std::string plugin;
+  std::string grader;  // a file of the folder, from which admission makes plugin and options
   Json options = Json::object();
   double timeout_s = 10;          // for one batch
   std::string on_error = "fail";  // fail | skip

@@ -19,6 +19,7 @@
 #include "jobs/job.h"
 #include "plugins/adapter.h"
 #include "plugins/composition.h"
+#include "plugins/grader.h"
 
 namespace rft::jobs {
 namespace fs = std::filesystem;
@@ -244,19 +245,52 @@ memory::Estimate estimate_memory(const config::JobConfig& job, const memory::Dat
   return estimate;
 }
 
+constexpr char kGraderFolder[] = "grader";  // where the Python sources of a grader become files
+
+// Puts what the grader's file says in place of [scorer] plugin and options.
+void apply_grader(config::JobConfig& job, const fs::path& folder) {
+  fs::remove_all(folder / kGraderFolder);
+  const std::string& file = job.scorer.grader;
+  if (file.empty()) return;
+  try {
+    open_beneath(folder / "input", file);
+  } catch (const Error& error) {
+    reject(at_key(job, "scorer", "grader", file) + error.what(), "grader");
+  }
+  try {
+    const auto grader = plugins::translate_grader(parse_json(read_file(folder / "input" / file), "the file"));
+    job.scorer.plugin = grader.plugin;
+    job.scorer.options = grader.options;
+    fs::create_directory(folder / kGraderFolder);
+    for (const auto& [name, source] : grader.sources)
+      write_file_atomically(folder / kGraderFolder / name, source);
+  } catch (const Error& error) {
+    throw Error(error.code(), file + ": " + error.what(), "grader");
+  }
+}
+
+// Where a scorer's plugin lies if it is no registered one.
+fs::path scorers_folder(const config::JobConfig& job, const fs::path& folder) {
+  return folder / (job.scorer.grader.empty() ? "input" : kGraderFolder);
+}
+
 // The job's scorer under the empty name, or those of a "multi" under theirs.
 std::vector<plugins::Part> parts_of(const config::JobConfig& job) {
   if (job.scorer.plugin != plugins::kComposite) return {{"", job.scorer.plugin, job.scorer.options}};
   try {
     return plugins::parse_composition(job.scorer.options).parts;
   } catch (const Error& error) {
-    throw Error(error.code(), job.lines.where("scorer", "options") + "[scorer] options: " + error.what(),
-                "options");
+    const std::string where = job.scorer.grader.empty()
+                                  ? job.lines.where("scorer", "options") + "[scorer] options: "
+                                  : job.scorer.grader + ": ";
+    throw Error(error.code(), where + error.what(), "options");
   }
 }
 
 // Where the owner named the plugin of a part.
 std::string at_part(const config::JobConfig& job, const plugins::Part& part) {
+  if (!job.scorer.grader.empty())
+    return job.scorer.grader + ": " + (part.name.empty() ? "" : "graders." + part.name + ": ");
   if (part.name.empty()) return at_key(job, "scorer", "plugin", part.plugin);
   return fmt::format("{}[scorer] options.graders.{}.plugin = \"{}\": ", job.lines.where("scorer", "options"),
                      part.name, part.plugin);
@@ -282,6 +316,7 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
   const fs::path input = folder / "input";
   try {
     config::JobConfig job = parse_input(input);
+    apply_grader(job, folder);
     for (const auto& part : parts_of(job))
       if (plugins_.settles(part.plugin)) return PluginSettles{part.plugin};
     if (plugins_.settles(job.data.adapter)) return PluginSettles{job.data.adapter};
@@ -289,7 +324,7 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
     const engine::ModelConfig model_config = engine::read_model_config(model).config;
     check_targets(job, model_config);
     const fs::path lora_adapter = find_adapter(job, model_config, input);
-    pin_scorers(job, input);
+    pin_scorers(job, scorers_folder(job, folder));
     const auto adapter =
         resolve(at_key(job, "data", "adapter", job.data.adapter), job.data.adapter, input, "dataset-adapter");
 
@@ -325,10 +360,10 @@ Admission::Permitted Admission::resolve(const std::string& where, const std::str
   }
 }
 
-void Admission::pin_scorers(config::JobConfig& job, const fs::path& input) const {
+void Admission::pin_scorers(config::JobConfig& job, const fs::path& files) const {
   std::vector<config::PinnedScorer> pinned;
   for (const plugins::Part& part : parts_of(job)) {
-    const auto scorer = resolve(at_part(job, part), part.plugin, input, "scorer");
+    const auto scorer = resolve(at_part(job, part), part.plugin, files, "scorer");
     require_network(job, scorer.plugin);
     pinned.push_back({part.name, part.plugin, part.options, scorer.plugin.path, scorer.plugin.implementation,
                       scorer.plugin.digest, scorer.unconfined});

@@ -4,6 +4,7 @@
 //
 //   jobs/17-fraud/input/            as dropped
 //   jobs/17-fraud/data/*.jsonl      canonical records: train, validation, and where asked for test and warmup
+//   jobs/17-fraud/grader/*.py       the Python sources of a grader, where there are some
 //   jobs/17-fraud/plan.toml         every value resolved
 //   jobs/17-fraud/manifest.sha256   of all of these, as sha256sum checks it
 //   jobs/17-fraud/memory.json       what it will hold in memory, as estimated
@@ -63,8 +64,8 @@ class Admission {
   void convert_data(int64_t id, const config::JobConfig& job, const Permitted& adapter,
                     const std::filesystem::path& folder) const;
   void require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer) const;
-  // Resolves and pins the job's scorer, or each scorer of a "multi".
-  void pin_scorers(config::JobConfig& job, const std::filesystem::path& input) const;
+  // Resolves and pins the job's scorer, or each scorer of a "multi"; `files` holds those that travel along.
+  void pin_scorers(config::JobConfig& job, const std::filesystem::path& files) const;
   std::filesystem::path find_model(const config::JobConfig& job, const std::filesystem::path& input);
   std::filesystem::path find_adapter(const config::JobConfig& job, const engine::ModelConfig& model,
                                      const std::filesystem::path& input) const;

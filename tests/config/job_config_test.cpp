@@ -222,6 +222,15 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   EXPECT_FALSE(scorers[1].trusted);
 }
 
+TEST_F(JobConfigFile, TakesEitherAPluginOrAGrader) {
+  const std::string head = "[model]\npath = \"m\"\n[data]\ntrain = \"t\"\n[scorer]\n";
+  EXPECT_EQ(parse(head + "grader = \"grader.json\"\n").scorer.grader, "grader.json");
+  EXPECT_THAT(error_of(head), AllOf(HasSubstr(":5: [scorer] plugin is missing"), HasSubstr("grader = ")));
+  EXPECT_THAT(error_of(head + "grader = \"g.json\"\noptions = { a = 1 }\n"),
+              HasSubstr(":6: [scorer] grader excludes options"));
+  EXPECT_THAT(error_of(head + "plugin = \"p\"\ngrader = \"g.json\"\n"), HasSubstr("grader excludes plugin"));
+}
+
 TEST_F(JobConfigFile, DoesNotLetAnOwnerDecideWhatAdmissionDecides) {
   EXPECT_THAT(error_of(std::string(kRequired) + "[resolved]\njob_id = 1\n"),
               HasSubstr("is what admission decides"));

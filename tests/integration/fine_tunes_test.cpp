@@ -11,6 +11,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
+// Scores as the job's own scorer does.
+constexpr const char* kGrader = R"({"type": "multi", "name": "all", "calculate_output": "right + half - 0.5",
+  "graders": {
+    "right": {"type": "string_check", "name": "right", "operation": "eq", "input": "{{sample.output_text}}",
+              "reference": "{{item.output}}"},
+    "half": {"type": "python", "name": "half", "source": "def grade(sample, item):\n    return 0.5\n"}}})";
+
 class FineTunes : public ::testing::Test {
  protected:
   FineTunes() {
@@ -49,12 +56,15 @@ TEST_F(FineTunes, CreateMakesAJobFromFilesAndGoesOnFromAnothers) {
   const Json taught = home_.wait(from);
   ASSERT_EQ(taught["state"], "succeeded") << taught.dump();
 
+  const fs::path grader = write_text(files_ / "grader.json", kGrader);
   const Answer second =
-      create({"--from-job", std::to_string(from), "--reward-model", "exact_match", "--n_epochs", "1"});
+      create({"--from-job", std::to_string(from), "--grader", grader.string(), "--n_epochs", "1"});
   ASSERT_EQ(second.exit_code, 0) << second.errors << second.json.dump();
   const Json onward = home_.wait(second.json["id"]);
   ASSERT_EQ(onward["state"], "succeeded") << onward.dump();
-  EXPECT_EQ(onward["scorer"], "exact_match");
+  EXPECT_EQ(onward["scorer"], "multi");
+  EXPECT_EQ(onward["result"]["test"]["base"]["right"], onward["result"]["test"]["base"]["score_mean"]);
+  EXPECT_EQ(onward["result"]["test"]["base"]["half"], 0.5);
   EXPECT_EQ(onward["result"]["test"]["base"]["score_mean"], taught["result"]["test"]["final"]["score_mean"])
       << "it begins where the first one ended";
   EXPECT_TRUE(fs::is_empty(home_.incoming("")));

@@ -1,0 +1,139 @@
+#include "plugins/grader.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "plugins/composition.h"
+
+namespace rft::plugins {
+namespace {
+
+// A grader and its place in the file: empty, or "graders.a: ".
+struct Place {
+  const Json& grader;
+  std::string where;
+  std::string name;  // what its source file is called
+
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(ErrorCode::invalid_argument, where + what);
+  }
+  std::string text(const std::string& key) const {
+    if (!grader.at(key).is_string()) fail("\"" + key + "\" must be a string");
+    return grader.at(key).get<std::string>();
+  }
+};
+
+struct Type {
+  std::string name;
+  std::vector<std::string> needed, optional;  // keys, beside type and name
+  void (*translate)(const Place& place, TranslatedGrader& into);
+};
+
+const Type& type_of(const Place& place);
+TranslatedGrader translate_one(const Place& place);
+
+// The options of a plugin of the grader's own name are its keys.
+void translate_keys(const Place& place, TranslatedGrader& into) {
+  const Type& type = type_of(place);
+  into.plugin = type.name;
+  for (const std::string& key : type.needed) into.options[key] = place.text(key);
+}
+
+void translate_string_check(const Place& place, TranslatedGrader& into) {
+  translate_keys(place, into);
+  const std::string operation = place.text("operation");
+  const std::vector<std::string> known = {"eq", "ne", "like", "ilike"};
+  if (std::ranges::find(known, operation) == known.end())
+    place.fail("\"operation\" is \"" + operation + "\"; it can be eq, ne, like or ilike");
+}
+
+void translate_text_similarity(const Place& place, TranslatedGrader& into) {
+  translate_keys(place, into);
+  const std::string metric = place.text("evaluation_metric");
+  const std::vector<std::string> known = {"fuzzy_match", "bleu",    "gleu",    "meteor",  "rouge_1",
+                                          "rouge_2",     "rouge_3", "rouge_4", "rouge_5", "rouge_l"};
+  if (std::ranges::find(known, metric) != known.end()) return;
+  if (metric == "cosine")
+    place.fail(
+        "\"evaluation_metric\" \"cosine\" needs an embedding model, which is not there; take another one");
+  place.fail("\"evaluation_metric\" is \"" + metric + "\", which is unknown" + did_you_mean(metric, known));
+}
+
+void translate_python(const Place& place, TranslatedGrader& into) {
+  into.plugin = place.name + ".py";
+  into.sources[into.plugin] = place.text("source");
+}
+
+void translate_multi(const Place& place, TranslatedGrader& into) {
+  into.plugin = kComposite;
+  into.options["calculate_output"] = place.text("calculate_output");
+  const Json& graders = place.grader.at("graders");
+  if (!graders.is_object() || graders.empty() || graders.contains("type"))
+    place.fail(
+        "\"graders\" must be a map of named graders, such as {\"a\": {\"type\": \"string_check\", …}}: the "
+        "names "
+        "are those of calculate_output");
+  for (const auto& [name, grader] : graders.items()) {
+    const Place inner{grader, place.where + "graders." + name + ": ", name};
+    if (!Formula::is_name(name))
+      inner.fail("this name cannot stand in calculate_output: letters, digits and _, and no function's");
+    if (grader.is_object() && grader.value("type", Json()) == kComposite)
+      inner.fail("a multi cannot hold a multi");
+    TranslatedGrader translated = translate_one(inner);
+    into.options["graders"][name] = {{"plugin", translated.plugin}, {"options", translated.options}};
+    into.sources.merge(translated.sources);
+  }
+}
+
+void refuse_judge(const Place& place, TranslatedGrader&) {
+  throw Error(ErrorCode::unsupported, place.where + "\"type\" \"" + place.text("type") +
+                                          "\" asks a judge model, which no scorer here does yet; take "
+                                          "string_check, text_similarity or python");
+}
+
+const std::vector<Type>& types() {
+  static const std::vector<Type> all = {
+      {"string_check", {"input", "reference", "operation"}, {}, &translate_string_check},
+      {"text_similarity", {"input", "reference", "evaluation_metric"}, {}, &translate_text_similarity},
+      {"python", {"source"}, {"image_tag"}, &translate_python},
+      {"multi", {"graders", "calculate_output"}, {}, &translate_multi},
+      {"score_model", {"model", "input"}, {"range", "sampling_params"}, &refuse_judge},
+      {"label_model", {"model", "input", "labels", "passing_labels"}, {}, &refuse_judge},
+  };
+  return all;
+}
+
+const Type& type_of(const Place& place) {
+  if (!place.grader.is_object()) place.fail("a grader must be a JSON object");
+  if (!place.grader.contains("type")) place.fail("a grader needs the key \"type\"");
+  const std::string name = place.text("type");
+  std::vector<std::string> names;
+  for (const Type& type : types()) {
+    if (type.name == name) return type;
+    names.push_back(type.name);
+  }
+  place.fail("\"type\" is \"" + name + "\", which is unknown" + did_you_mean(name, names));
+}
+
+TranslatedGrader translate_one(const Place& place) {
+  const Type& type = type_of(place);
+  std::vector<std::string> known = {"type", "name"};
+  for (const auto* keys : {&type.needed, &type.optional})
+    known.insert(known.end(), keys->begin(), keys->end());
+  for (const auto& [key, value] : place.grader.items())
+    if (std::ranges::find(known, key) == known.end())
+      place.fail("a " + type.name + " grader has no key \"" + key + "\"" + did_you_mean(key, known));
+  for (const auto& key : type.needed)
+    if (!place.grader.contains(key)) place.fail("a " + type.name + " grader needs the key \"" + key + "\"");
+  TranslatedGrader translated;
+  type.translate(place, translated);
+  return translated;
+}
+
+}  // namespace
+
+TranslatedGrader translate_grader(const Json& grader) { return translate_one({grader, "", "grader"}); }
+
+}  // namespace rft::plugins
