@@ -78,7 +78,8 @@ void add_links(const fs::path& program, std::set<fs::path>& paths) {
   }
 }
 
-// What an interpreter says of itself: its own path, then its folders. Empty where it does not start.
+// What the daemon's interpreter says of itself: its own path, then its folders. Empty where it does not
+// start. It runs outside the sandbox: `python` is never a job's choice.
 std::vector<std::string> ask_interpreter(const std::string& python, const Environment& environment) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
@@ -122,17 +123,24 @@ fs::path named_interpreter(const fs::path& file) {
   return line.substr(begin, line.find_first_of(" \t\r", begin) - begin);
 }
 
-// The interpreter whose folders a script needs: its own, or the one that `python3` is.
-std::string interpreter_of(const HostOptions& options, const fs::path& named) {
-  if (options.kind == "python" && !options.python.empty()) return options.python;
-  return named.filename().string().starts_with("python") ? named.string() : "python3";
+// The folders of the interpreter that a command's first line names. The line is the job's word, and so may
+// the program be: it is never run to learn of it, and only what surrounds a program that exists is shown.
+void add_named_interpreter(const fs::path& program, std::set<fs::path>& paths) {
+  std::error_code error;
+  if (!fs::is_regular_file(program, error) || ::access(program.c_str(), X_OK) != 0) return;
+  std::set<fs::path> folders;
+  add_links(program, folders);
+  paths.insert(folders.begin(), folders.end());
+  if (!program.filename().string().starts_with("python")) return;
+  for (const fs::path& folder : folders)
+    for (const char* part : {"lib", "lib64", "pyvenv.cfg"}) paths.insert(folder.parent_path() / part);
 }
 
 void add_script(const HostOptions& options, const Environment& environment, std::set<fs::path>& paths,
                 View& view) {
-  const fs::path named = options.kind == "command" ? named_interpreter(options.plugin_path) : fs::path();
-  if (!named.empty()) add_links(named, paths);
-  const auto& folders = interpreter_folders(interpreter_of(options, named), environment);
+  if (options.kind == "command") add_named_interpreter(named_interpreter(options.plugin_path), paths);
+  const std::string python = options.python.empty() ? "python3" : options.python.string();
+  const auto& folders = interpreter_folders(python, environment);
   if (folders.empty()) return;
   view.python = folders.front();
   add_links(view.python, paths);

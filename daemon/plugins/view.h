@@ -21,8 +21,8 @@ struct View {
   std::string python;  // the interpreter itself, where `shown` has its folders; empty for a shared object
 };
 
-// `environment` is the plugin's. For a script its interpreter is asked for its folders, once in the life of
-// this process. Thread-safe.
+// `environment` is the plugin's. For a script the daemon's Python is asked for its folders, once in the life
+// of this process; the program that a command's first line names is looked at and never run. Thread-safe.
 View view_of(const HostOptions& options, const Environment& environment);
 
 }  // namespace rft::plugins

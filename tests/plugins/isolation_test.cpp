@@ -114,5 +114,23 @@ TEST_F(View, APythonOfAVirtualEnvironmentFindsItsPackages) {
   EXPECT_EQ(ScorerHost(options).score(testing::requests_of({"a"}))[0].score, 42.0);
 }
 
+// A job's own program, named as if it were an interpreter, is never run outside the sandbox.
+TEST_F(View, AnInterpreterThatAJobBringsWritesNothingOutside) {
+  if (!available_isolation().namespaces) GTEST_SKIP() << available_isolation().missing;
+  const testing::TemporaryFolder elsewhere;
+  const fs::path written = elsewhere.path() / "written";
+  const fs::path evil = folder_.write(
+      "python-evil",
+      "#!/bin/sh\n: 2>/dev/null >" + written.string() + "\nwhile read -r line; do echo 1; done\n", true);
+  ScorerOptions options =
+      testing::options_for(folder_.write("scorer", "#!" + evil.string() + "\n", true), folder_);
+  options.kind = "command";
+  try {
+    ScorerHost(options).score(testing::requests_of({"a"}));
+  } catch (const Error&) {  // whether it scores is its own affair
+  }
+  EXPECT_FALSE(fs::exists(written));
+}
+
 }  // namespace
 }  // namespace rft::plugins
