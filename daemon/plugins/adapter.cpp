@@ -115,6 +115,10 @@ size_t read_records(HostProcess& host, const AdapterOptions& options, const fs::
     wire::Reading reading = wire::decode_were_read(body);
     if (reading.refusal) throw Error(ErrorCode::invalid_argument, *reading.refusal);
     if (reading.records.empty()) return num_records;
+    // Its process holds a whole file's records: one that answers more than fits there answers for ever.
+    if (options.memory_limit_bytes > 0 && lines.size() > options.memory_limit_bytes)
+      throw PluginError(PluginFailure::protocol, host.title() + ": it answered more records of " +
+                                                     input.string() + " than it can hold");
     for (size_t i = 0; i < reading.records.size(); ++i) {
       const std::string where = "record " + std::to_string(++num_records) + " of " + input.string();
       Json record = parse_json(reading.records[i], host.title() + ": " + where);

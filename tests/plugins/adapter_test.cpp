@@ -214,6 +214,16 @@ TEST(Adapter, ConvertsManyLinesInOrder) {
   EXPECT_EQ(expected, 1000);
 }
 
+TEST(Adapter, AReaderThatNeverEndsIsStopped) {
+  const TemporaryFolder folder;
+  folder.write("in.txt", "");
+  AdapterOptions options = adapter_options(hostile_plugin("hostile_reader"), folder);
+  options.memory_limit_bytes = uint64_t{96} << 20;
+  expect_plugin_error(
+      PluginFailure::protocol, {"hostile_reader.so", "more records", "than it can hold"},
+      [&] { convert_dataset(options, folder.path() / "in.txt", folder.path() / "out.jsonl"); });
+}
+
 TEST(Adapter, WhatItDoesWrongIsItsError) {
   const TemporaryFolder folder;
   const auto run = [&](const std::string& plugin, const std::string& line) {
