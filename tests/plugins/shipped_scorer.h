@@ -1,6 +1,7 @@
 // A scorer that comes with the daemon, in a host as a job runs it.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,11 @@ inline ScoreRequest request(const std::string& completion, const std::string& ou
 
 class ShippedScorer {
  public:
-  ShippedScorer(const std::string& name, const Json& options)
+  // `files` of the job folder, by their names.
+  ShippedScorer(const std::string& name, const Json& options,
+                const std::map<std::string, std::string>& files = {})
       : scorer_([&] {
+          for (const auto& [file, text] : files) folder_.write(file, text);
           ScorerOptions all = options_for(fs::path(RFT_SHIPPED_PLUGINS_DIR) / (name + ".so"), folder_);
           all.options = options;
           return all;
