@@ -30,15 +30,16 @@ void add_part(const std::string& name, ScoreResult&& part, ScoreResult& whole) {
 
 CompositeScorer::CompositeScorer(Formula formula, std::vector<std::pair<std::string, ScorerOptions>> scorers)
     : formula_(std::move(formula)) {
-  for (auto& [name, options] : scorers)
-    of_scorer(name, [&] { scorers_.emplace_back(name, ScorerHost(std::move(options))); });
+  for (auto& scorer : scorers)
+    of_scorer(scorer.first,
+              [&] { scorers_.emplace_back(scorer.first, ScorerHost(std::move(scorer.second))); });
 }
 
 std::vector<ScoreResult> CompositeScorer::score(std::span<const ScoreRequest> requests) {
   std::vector<ScoreResult> wholes(requests.size());
-  for (auto& [name, scorer] : scorers_) {
-    std::vector<ScoreResult> parts = of_scorer(name, [&] { return scorer.score(requests); });
-    for (size_t i = 0; i < wholes.size(); ++i) add_part(name, std::move(parts[i]), wholes[i]);
+  for (auto& scorer : scorers_) {
+    std::vector<ScoreResult> parts = of_scorer(scorer.first, [&] { return scorer.second.score(requests); });
+    for (size_t i = 0; i < wholes.size(); ++i) add_part(scorer.first, std::move(parts[i]), wholes[i]);
   }
   for (ScoreResult& whole : wholes) combine(whole);
   return wholes;
@@ -68,12 +69,12 @@ std::optional<std::map<std::string, double>> CompositeScorer::summarize(
     std::span<const ScoreRequest> requests, std::span<const ScoreResult> results) {
   std::map<std::string, double> figures;
   for (size_t i = 0; i < scorers_.size(); ++i) {
-    auto& [name, scorer] = scorers_[i];
+    auto& scorer = scorers_[i];
     std::vector<ScoreResult> parts;
     for (const ScoreResult& result : results) parts.push_back(result.parts.at(i));
-    const auto own = of_scorer(name, [&] { return scorer.summarize(requests, parts); });
+    const auto own = of_scorer(scorer.first, [&] { return scorer.second.summarize(requests, parts); });
     if (!own) continue;
-    for (const auto& [figure, value] : *own) figures[name + "/" + figure] = value;
+    for (const auto& [figure, value] : *own) figures[scorer.first + "/" + figure] = value;
   }
   return figures;
 }

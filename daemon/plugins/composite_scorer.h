@@ -3,6 +3,9 @@
 // split NAME/FIGURE. A completion is valid where it is for all of them.
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "plugins/formula.h"
 #include "plugins/scorer_host.h"
 
