@@ -117,6 +117,35 @@ struct Rotation : Function<Rotation> {
   }
 };
 
+struct JointLinear : Function<JointLinear> {
+  static variable_list forward(AutogradContext* context, const at::Tensor& x, at::TensorList weights) {
+    variable_list saved = {x}, products;
+    for (const at::Tensor& weight : weights) {
+      saved.push_back(weight);
+      products.push_back(at::linear(x, weight));
+    }
+    context->save_for_backward(saved);
+    return products;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor x = saved[0].flatten(0, -2);  // (M, in)
+    at::Tensor of_x;
+    variable_list of_all = {at::Tensor()};
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      const at::Tensor &weight = saved[i + 1], slope = gradients[i].flatten(0, -2);  // (M, out)
+      if (of_x.defined())
+        of_x.addmm_(slope, weight);
+      else
+        of_x = at::mm(slope, weight);
+      of_all.push_back(at::mm(slope.t(), x));
+    }
+    of_all[0] = of_x.view_as(saved[0]);
+    return of_all;
+  }
+};
+
 bool one_table_for_all(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   return x.dim() == 4 && x.stride(-1) == 1 && cos.dim() == 2 && cos.size(0) == x.size(2) &&
          cos.is_contiguous() && sin.is_contiguous();
@@ -137,6 +166,10 @@ at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up) {
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   if (!suits(x) || !one_table_for_all(x, cos, sin)) return reference::rotate(x, cos, sin);
   return Rotation::apply(x, cos, sin);
+}
+
+std::vector<at::Tensor> joint_linear(const at::Tensor& x, at::TensorList weights) {
+  return JointLinear::apply(x, weights);
 }
 
 at::Tensor reference::rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {

@@ -6,6 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 namespace rft::engine {
 
 // x / sqrt(mean(x²) + eps) · weight over the last dimension: x (…, H), weight (H).
@@ -17,6 +19,10 @@ at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up);
 // x (…, D), with cos and sin (…, R) broadcastable to it but for the last dimension, both halves alike: pair
 // i, the elements i and i + R/2, is turned by its angle; what is beyond R <= D stays as it is.
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
+
+// x · Wᵀ for each of `weights` (out, in): x (…, in) -> (…, out) each. Going backward the products add up the
+// gradient of x themselves, on any device.
+std::vector<at::Tensor> joint_linear(const at::Tensor& x, at::TensorList weights);
 
 namespace reference {
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);

@@ -15,6 +15,18 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
   return at::gelu(x, activation == Activation::gelu_tanh ? "tanh" : "none");
 }
 
+// What several linears make of the same x.
+std::vector<at::Tensor> apply_each(std::initializer_list<const Linear*> linears, const at::Tensor& x) {
+  std::vector<at::Tensor> weights, results;
+  for (const Linear* linear : linears) {
+    const bool plain = !linear->rounded.defined() && !linear->lora.a.defined() && !linear->bias.defined();
+    if (plain && linear->weight.requires_grad()) weights.push_back(linear->weight);
+  }
+  if (weights.size() == linears.size()) return joint_linear(x, weights);
+  for (const Linear* linear : linears) results.push_back(apply(*linear, x));
+  return results;
+}
+
 at::Tensor feed_forward(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x) {
   if (!config.gated_mlp) return apply(weights.down, activate(config.activation, apply(weights.up, x)));
   at::Tensor gate, up;  // (…, I)
@@ -23,8 +35,9 @@ at::Tensor feed_forward(const ModelConfig& config, const LayerWeights& weights, 
     gate = both[0];
     up = both[1];
   } else {
-    gate = apply(weights.gate, x);
-    up = apply(weights.up, x);
+    const auto both = apply_each({&weights.gate, &weights.up}, x);
+    gate = both[0];
+    up = both[1];
   }
   if (config.activation == Activation::silu) return apply(weights.down, silu_product(gate, up));
   return apply(weights.down, activate(config.activation, gate) * up);
@@ -44,7 +57,8 @@ Heads project(const ModelConfig& config, const LayerWeights& weights, const at::
     const auto parts = apply(weights.qkv, x).split_with_sizes({config.num_heads * D, kv_width, kv_width}, -1);
     flat = {parts[0], parts[1], parts[2]};
   } else {
-    flat = {apply(weights.q, x), apply(weights.k, x), apply(weights.v, x)};
+    const auto parts = apply_each({&weights.q, &weights.k, &weights.v}, x);
+    flat = {parts[0], parts[1], parts[2]};
   }
   auto heads = [&](const at::Tensor& of_all, const Norm& norm, int64_t count) {
     if (config.qk_norm_is_per_head) return apply(config, norm, of_all.view({B, T, count, D})).transpose(1, 2);

@@ -69,6 +69,20 @@ TEST(FusedOps, SiluProductTakesHalvesOfOneMatrix) {
   expect_alike(halves(silu_product), halves(reference::silu_product));
 }
 
+TEST(FusedOps, JointLinearIsEachLinearByItself) {
+  const at::Tensor x = wave({3, 5, 16}, 1), first = wave({24, 16}, 2), second = wave({8, 16}, 3);
+  expect_alike(value_and_gradients(
+                   [&] {
+                     return at::cat(joint_linear(x, {first, second}), -1);
+                   },
+                   {x, first, second}),
+               value_and_gradients(
+                   [&] {
+                     return at::cat({at::linear(x, first), at::linear(x, second)}, -1);
+                   },
+                   {x, first, second}));
+}
+
 TEST(FusedOps, RotationIsTheReferences) {
   for (const int64_t R : {8, 32, 48}) {               // of 48: partial and whole
     const at::Tensor heads = wave({2, 9, 3, 48}, 1);  // (B, T, A, D)
