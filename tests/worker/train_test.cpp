@@ -25,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string kWorker = std::string(RFT_BIN_DIR) + "/rft-worker";
+const std::string kMortalWorker = std::string(RFT_BIN_DIR) + "/mortal_worker";
 constexpr int kPatience_ms = 120'000;
 
 // Words that begin with a vowel or do not. The warm-up's labels are mostly "letter", so there is something
@@ -191,6 +192,21 @@ class Train : public ::testing::Test {
     ASSERT_EQ(run(job).exit_code, 0);
   }
 
+  // How often an unbroken run came to each stage (support/mortal_worker.cpp).
+  std::map<std::string, int64_t> run_counted(const fs::path& job) {
+    Subprocess worker({.argv = {kMortalWorker, job.string(), "none", "0"}, .stderr_file = dir_ / "stderr"});
+    EXPECT_EQ(worker.wait(kPatience_ms)->exit_code, 0);
+    return parse_json(read_file(job / "counts.json"), "counts").get<std::map<std::string, int64_t>>();
+  }
+  // Whether it died at that point; else it has ended.
+  bool dies_at(const fs::path& job, const std::string& stage, int64_t time) {
+    Subprocess worker(
+        {.argv = {kMortalWorker, job.string(), stage, std::to_string(time)}, .stderr_file = dir_ / "stderr"});
+    const auto end = worker.wait(kPatience_ms);
+    EXPECT_TRUE(end->signal == SIGKILL || end->exit_code == 0) << end->text();
+    return end->signal == SIGKILL;
+  }
+
   static TempDir* shared_;
   TempDir dir_;
   fs::path socket_ = dir_ / "worker.sock";
@@ -243,6 +259,29 @@ TEST_F(Train, KilledAtAnyPointItEndsBitForBitLikeAnUnbrokenRun) {
   run_killed(broken, {"resume_point", "progress", "metrics", "validation", "checkpoint", "metrics"});
   for (const char* file : {"model/model.safetensors", "rollouts.jsonl", "validation.jsonl", "summary.json"})
     EXPECT_EQ(sha256_file(unbroken / file), sha256_file(broken / file)) << file;
+}
+
+TEST_F(Train, KilledAtSeededPointsOfEveryStageItEndsLikeAnUnbrokenRun) {
+  const char* const asked = std::getenv("RFT_KILLS");
+  const int num_kills = asked ? std::stoi(asked) : 8;
+  const fs::path unbroken = make_job("unbroken");
+  const auto counts = run_counted(unbroken);
+  for (const char* stage : {"warmup", "rollout", "score", "update", "validation", "files"})
+    ASSERT_GT(counts.at(stage), 3) << stage;
+  std::mt19937 random(7);
+  int kills = 0;
+  for (int job_number = 0; kills < num_kills; ++job_number) {
+    const fs::path broken = make_job("broken-" + std::to_string(job_number));
+    // The stages in turn, at any point of each; what is left of a resumed run may have fewer.
+    for (bool ended = false; !ended;) {
+      const auto stage = std::next(counts.begin(), (kills + job_number) % counts.size());
+      const int64_t time = 1 + random() % stage->second;
+      ended = !dies_at(broken, kills < num_kills ? stage->first : "none", time);
+      kills += !ended;
+    }
+    for (const char* file : {"model/model.safetensors", "rollouts.jsonl", "validation.jsonl", "summary.json"})
+      ASSERT_EQ(sha256_file(unbroken / file), sha256_file(broken / file)) << file << " after " << kills;
+  }
 }
 
 // Words of the first half of the alphabet score the same whatever is said of them; the others by length.
