@@ -149,6 +149,14 @@ void add_scorers(Client& client, Choices& choices) {
       choices.add(text_of(plugin, "name"), text_of(plugin, "origin"));
 }
 
+// What `plugins why` and `plugins release` can be asked of.
+void add_quarantined(Client& client, Choices& choices) {
+  const Json result = client.ask("plugins", Json::object(), kPatience);
+  for (const Json& plugin : result.at("plugins"))
+    if (text_of(plugin, "state") == "quarantined")
+      choices.add(text_of(plugin, "name"), text_of(plugin, "reason"));
+}
+
 void add_models(const fs::path& home, Choices& choices) {
   for (const auto& entry : fs::directory_iterator(home / "models"))
     if (entry.is_directory()) choices.add(entry.path().filename(), "");
@@ -172,6 +180,7 @@ void add_values(const CLI::Option& option, const Place& place, Choices& choices)
   Client client(find_home(place.home));
   if (what == "JOB" || what == "NAME") add_jobs(client, what == "JOB", choices);
   if (what == "SCORER") add_scorers(client, choices);
+  if (what == "PLUGIN") add_quarantined(client, choices);
   if (what == "MODEL") add_models(client.home(), choices);
 }
 

@@ -35,6 +35,13 @@ void verify_admitted(const std::filesystem::path& folder, const std::string& man
   verify_manifest(folder, text, {"plan.toml", "data/"});
 }
 
+// A plugin may have gone into quarantine while a job that names it waited for its turn.
+void refuse_quarantined(const std::filesystem::path& folder, const plugins::Quarantine& quarantine) {
+  for (const auto& scorer : config::pinned_scorers(config::parse_plan(folder / "plan.toml")))
+    if (const auto report = quarantine.find(scorer.digest))
+      throw Error(ErrorCode::unsupported, "scorer " + scorer.plugin + ": " + plugins::why_refused(*report));
+}
+
 Job new_job(const Arrival& arrival, bool keep_source) {
   Job job;
   job.name = arrival.path.filename().string();
@@ -324,18 +331,22 @@ void Lifecycle::begin_attempt(int64_t id, const Allocation& allocation) {
   LiveJob& live = *ledger_.find(id);
   const int64_t turn = ++live.turn;
   ledger_.note(id, "its files are being verified");
-  offload([folder = options_.home.job(live.job.folder_name()),
-           digest = live.job.manifest_digest] { return verify_admitted(folder, digest), true; },
-          [this, id, turn, allocation](const auto&, const std::optional<Error>& error) {
-            const LiveJob* present = ledger_.find(id);
-            if (present == nullptr || present->turn != turn) return;  // paused or cancelled meanwhile
-            if (!error) return place_attempt(id, allocation);
-            queue_.remove(id);
-            if (is_of_the_machine(error->code()))
-              return hold(id, error->what(), &Lifecycle::enqueue_and_pump);
-            ledger_.record(id, Failed{error->what(), std::string(to_string(error->code()))});
-            pump();
-          });
+  offload(
+      [folder = options_.home.job(live.job.folder_name()), digest = live.job.manifest_digest,
+       quarantine = plugins::Quarantine(options_.home.quarantine())] {
+        verify_admitted(folder, digest);
+        refuse_quarantined(folder, quarantine);
+        return true;
+      },
+      [this, id, turn, allocation](const auto&, const std::optional<Error>& error) {
+        const LiveJob* present = ledger_.find(id);
+        if (present == nullptr || present->turn != turn) return;  // paused or cancelled meanwhile
+        if (!error) return place_attempt(id, allocation);
+        queue_.remove(id);
+        if (is_of_the_machine(error->code())) return hold(id, error->what(), &Lifecycle::enqueue_and_pump);
+        ledger_.record(id, Failed{error->what(), std::string(to_string(error->code()))});
+        pump();
+      });
 }
 
 void Lifecycle::enqueue_and_pump(int64_t id) {

@@ -42,6 +42,13 @@ class Plugins : public ::testing::Test {
     return home_.drop(write_small_job(home_.staging(name), job));
   }
 
+  // That of the next iteration that ends.
+  int64_t iteration_of(int64_t job) const {
+    const Json event = home_.await_event(
+        job, "metrics", [](const Json& found) { return found.at("values").contains("rollout/score_mean"); });
+    return event.at("iteration");
+  }
+
   DaemonHome home_;
 };
 
@@ -124,6 +131,18 @@ TEST_F(Plugins, WhatCrashedIsInQuarantineUntilItIsReleased) {
   const auto again = cli::run_program("/bin/sh", {"-c", report["command"].get<std::string>()});
   EXPECT_THAT(again.output, HasSubstr("exited with code 3 after 0 lines"));
 
+  // One that was admitted before is not started with it either.
+  const int64_t first = failed["id"];
+  home_.rftctl({"retry", std::to_string(first)});
+  const Json again_refused = home_.wait(first);
+  EXPECT_EQ(again_refused["attempt"], failed["attempt"]);
+  EXPECT_THAT(again_refused["reason"].get<std::string>(),
+              HasSubstr("scorer grader: it is in quarantine since"));
+
+  EXPECT_THAT(cli::run_program(std::string(RFT_BIN_DIR) + "/rftctl",
+                               {"__complete", "--home", home_.root().string(), "plugins", "release", "g"})
+                  .output,
+              ::testing::StartsWith("grader"));
   home_.rftctl({"plugins", "release", "grader"});
   EXPECT_EQ(home_.wait(drop("third", {.scorer = "grader"}))["failure"], "crashed");
 }
@@ -153,8 +172,9 @@ class Hostile : public Plugins, public ::testing::WithParamInterface<Deed> {};
 TEST_P(Hostile, ScorerFailsItsJobInItsOwnWordsAndNobodyElse) {
   fs::copy(fs::path(RFT_HOSTILE_DIR) / "hostile.so", home_.root() / "plugins/hostile.so");
   home_.await_plugin("hostile.so", [](const Json& row) { return row["state"] == "ready"; });
-  const int64_t neighbour = drop("neighbour", {.epochs = 1});
+  const pid_t daemon = home_.rftd().pid();
   const int64_t hostile = drop("hostile-job", GetParam().job);
+  const int64_t neighbour = drop("neighbour", {.epochs = 1000});
   const Json failed = home_.wait(hostile);
   EXPECT_EQ(failed["state"], "failed") << failed.dump();
   EXPECT_EQ(failed["code"], "plugin");
@@ -163,8 +183,17 @@ TEST_P(Hostile, ScorerFailsItsJobInItsOwnWordsAndNobodyElse) {
   for (const std::string& part : GetParam().error)
     EXPECT_THAT(failed["reason"].get<std::string>(), HasSubstr(part));
   EXPECT_THAT(failed["reason"].get<std::string>(), ::testing::Not(HasSubstr(".store")));
-  EXPECT_EQ(home_.wait(neighbour)["state"], "succeeded");
   EXPECT_FALSE(home_.rftd().wait(0)) << "the daemon has ended";
+  EXPECT_EQ(cli::Client(home_.root()).ask("ping", Json::object(), kPatience).at("pid"), daemon);
+  // The neighbour's work goes on.
+  const int64_t iteration = iteration_of(neighbour);
+  EXPECT_GT(iteration_of(neighbour), iteration);
+  EXPECT_FALSE(home_.plugin_host_pids().empty()) << "the neighbour's own";
+  home_.rftctl({"cancel", std::to_string(neighbour)});
+  EXPECT_EQ(home_.wait(neighbour)["state"], "cancelled");
+  home_.find_after_events("the end of the plugins' processes", [&]() -> std::optional<bool> {
+    return home_.plugin_host_pids().empty() ? std::optional(true) : std::nullopt;
+  });
 }
 
 const Deed kDeeds[] = {
