@@ -182,7 +182,8 @@ class Line {
     uint32_t code = 0;
     for (int i = 0; i < (letter == 'u' ? 4 : 8); ++i) {
       const char c = next("an escape that does not end");
-      const size_t digit = std::string_view("0123456789abcdef").find(c >= 'A' && c <= 'F' ? c | 0x20 : c);
+      const size_t digit =
+          std::string_view("0123456789abcdef").find(c >= 'A' && c <= 'F' ? static_cast<char>(c | 0x20) : c);
       if (digit == std::string_view::npos) fail("an escape with a digit that is not hexadecimal");
       code = code << 4 | static_cast<uint32_t>(digit);
     }

@@ -48,6 +48,20 @@ TEST(KnowledgeGraph, AFactSaidTwiceCountsOnce) {
   EXPECT_EQ(score({"Paris; capital of; France"}, {{"separator", ";"}})[0].score.value(), 1);
 }
 
+TEST(KnowledgeGraph, CountsFactsAboutWhatWasAsked) {
+  ShippedScorer scorer("knowledge_graph", {{"graph", "facts.nt"}, {"about", "input"}},
+                       {{"facts.nt", kFacts}});
+  const Json asked = {{"input", "Where is Lyon?"}};
+  const std::vector<ScoreRequest> requests = {request_of("Lyon | lies in | France", asked),
+                                              request_of("Paris | capital of | France", asked)};
+  const auto results = scorer->score(requests);
+  EXPECT_EQ(results[0].score.value(), 1);
+  EXPECT_EQ(results[1].score.value(), 0);
+  EXPECT_EQ(results[1].reason, "fact about something else \"Paris | capital of | France\"");
+  expect_plugin_error(PluginFailure::threw, {"no \"input\"", "`about`"},
+                      [&] { scorer.scores({request_of("Paris | capital of | France", Json::object())}); });
+}
+
 TEST(KnowledgeGraph, NamesTheLineOfABadTriple) {
   const auto expect_refused = [](const std::string& line, const std::string& why) {
     expect_plugin_error(PluginFailure::threw, {why}, [&] {

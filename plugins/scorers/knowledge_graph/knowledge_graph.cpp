@@ -1,6 +1,8 @@
 // Scores the facts that a completion names by a graph of facts. README.md has the options and the form.
 #include "../../common/knowledge_graph.h"
 
+#include <algorithm>
+#include <optional>
 #include <rft/scorer.hpp>
 #include <set>
 #include <stdexcept>
@@ -36,7 +38,7 @@ class Known {
   void add(std::string_view name, bool known, const char* what, std::string& reason) {
     if (!names_.insert(knowledge::fold(name)).second) return;
     num_known_ += known;
-    if (!known) reason.append("unknown ").append(what).append(" \"").append(name).append("\"; ");
+    if (!known) reason.append(what).append(" \"").append(name).append("\"; ");
   }
   double share() const { return static_cast<double>(num_known_) / static_cast<double>(names_.size()); }
 
@@ -56,12 +58,15 @@ class KnowledgeGraph : public rft::Scorer {
   }
 
  private:
+  using Nodes = knowledge::Graph::Nodes;
+
   explicit KnowledgeGraph(const rft::Fields& fields) : graph_(checked_path(fields)) {
+    about_ = fields.text("about");
     separator_ = fields.text("separator").value_or("|");
     if (trimmed(separator_).empty()) throw std::invalid_argument("\"separator\" must not be empty");
   }
   static std::string checked_path(const rft::Fields& fields) {
-    fields.allow_only({"graph", "separator"});
+    fields.allow_only({"graph", "separator", "about"});
     const auto path = fields.text("graph");
     if (!path)
       throw std::invalid_argument("the option `graph` is needed: an N-Triples file of the job folder");
@@ -70,6 +75,7 @@ class KnowledgeGraph : public rft::Scorer {
 
   void score_episode(rft::Episode& episode) const {
     Known entities, relations, facts;  // a fact said twice counts once
+    const auto asked = asked_of(episode);
     std::string reason;
     std::string_view rest = episode.completion();
     bool any = false;
@@ -79,7 +85,7 @@ class KnowledgeGraph : public rft::Scorer {
       rest.remove_prefix(std::min(end + 1, rest.size()));
       if (names.empty()) continue;
       any = true;
-      check(names, entities, relations, facts, reason);
+      check(names, asked, entities, relations, facts, reason);
     }
     episode.set_valid(any);
     episode.set_score(any ? facts.share() : 0);
@@ -92,24 +98,38 @@ class KnowledgeGraph : public rft::Scorer {
     if (!reason.empty()) episode.set_reason(std::string_view(reason).substr(0, reason.size() - 2));
   }
 
-  void check(const std::vector<std::string_view>& names, Known& entities, Known& relations, Known& facts,
-             std::string& reason) const {
+  // The entities that a fact must be about: those that the record's text names.
+  std::optional<Nodes> asked_of(const rft::Episode& episode) const {
+    if (!about_) return std::nullopt;
+    const auto text = episode.fields().text(*about_);
+    if (!text) options::no_such_key(*about_, "about");
+    return graph_.mentioned(*text);
+  }
+  static bool share_one(const Nodes& some, const Nodes& others) {
+    return std::find_first_of(some.begin(), some.end(), others.begin(), others.end()) != some.end();
+  }
+
+  void check(const std::vector<std::string_view>& names, const std::optional<Nodes>& asked, Known& entities,
+             Known& relations, Known& facts, std::string& reason) const {
     const auto& subjects = graph_.entities(names[0]);
     const auto& predicates = graph_.relations(names[1]);
     const auto& objects = graph_.entities(names[2]);
-    entities.add(names[0], !subjects.empty(), "entity", reason);
-    relations.add(names[1], !predicates.empty(), "relation", reason);
-    entities.add(names[2], !objects.empty(), "entity", reason);
+    entities.add(names[0], !subjects.empty(), "unknown entity", reason);
+    relations.add(names[1], !predicates.empty(), "unknown relation", reason);
+    entities.add(names[2], !objects.empty(), "unknown entity", reason);
     const bool holds = graph_.holds(subjects, predicates, objects);
+    const bool fits = !asked || share_one(*asked, subjects) || share_one(*asked, objects);
     std::string fact;
     for (const auto name : names) fact.append(fact.empty() ? "" : " " + separator_ + " ").append(name);
     // A fact with an unknown name has its reason already.
     std::string unheard;
     const bool all_known = !subjects.empty() && !predicates.empty() && !objects.empty();
-    facts.add(fact, holds, "fact", all_known ? reason : unheard);
+    facts.add(fact, holds && fits, holds ? "fact about something else" : "unknown fact",
+              all_known ? reason : unheard);
   }
 
   knowledge::Graph graph_;
+  std::optional<std::string> about_;  // the record's key; none: facts may be about anything
   std::string separator_;
 };
 
