@@ -145,13 +145,18 @@ int main(int argc, char** argv) {
   if (word == "pause")
     return finish(link, arguments,
                   {.outcome = WorkerOutcome::paused, .pause_reason = "paused by [watch] length"});
-  if (word == "fail" || word == "transient")
+  if (word == "fail")
     return finish(link, arguments,
                   {.outcome = WorkerOutcome::failed,
                    .error_code = ErrorCode::plugin,
                    .error_message = "the scorer crashed",
-                   .transient = word == "transient",
                    .failure = "crashed"});
+  if (word == "transient")
+    return finish(link, arguments,
+                  {.outcome = WorkerOutcome::failed,
+                   .error_code = ErrorCode::unavailable,
+                   .error_message = "the disk is away",
+                   .transient = true});
   if (word == "abort") ::abort();
   if (word == "kill") ::raise(SIGKILL);
   if (word == "deaf") return ::pause();
