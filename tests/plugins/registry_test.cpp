@@ -227,7 +227,7 @@ TEST_F(RegistryTest, RefusesWhatLeavesTheJobFolderOrIsNoPlugin) {
   expect("notes.txt", "not executable");
   expect("newer_major.so", "built for plugin ABI 2.0");
   expect("absent", "registered one (classification, exact_match, ");
-  expect("absent", "registered one (chat, jsonl)", "dataset-adapter");
+  expect("absent", "registered one (chat, ", "dataset-adapter");
   expect("jsonl", "is a dataset-adapter, and a scorer is wanted");
 }
 
