@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "base/cut_text.h"
 #include "base/error.h"
 #include "base/nearest.h"
 
 namespace rft::plugins {
 namespace {
+
+constexpr size_t kMaxQuoted = 500;  // bytes of a formula in a message
 
 [[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::invalid_argument, message); }
 
@@ -60,7 +63,7 @@ Composition parse_composition(const Json& options) {
       if (!formula.uses(name)) fail("it does not use " + name + "; use it, or leave the scorer out");
     return {std::move(parts), std::move(formula)};
   } catch (const Error& error) {
-    fail("calculate_output = \"" + text + "\": " + error.what());
+    fail("calculate_output = \"" + cut_text(text, kMaxQuoted) + "\": " + error.what());
   }
 }
 

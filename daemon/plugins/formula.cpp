@@ -25,6 +25,8 @@ using NodePtr = std::unique_ptr<const Formula::Node>;
 using Operands = std::vector<double>;
 
 constexpr int kMaxDepth = 100;
+// A sum of many terms is a tree as deep as it is long, which is walked by recursion.
+constexpr size_t kMaxLength = 4000;
 
 struct Function {
   const char* name;
@@ -71,6 +73,8 @@ class Parser {
   Parser(const std::string& text, const std::vector<std::string>& names) : text_(text), names_(names) {}
 
   NodePtr parse() {
+    if (text_.size() > kMaxLength)
+      fail(kMaxLength + 1, "a formula has at most " + std::to_string(kMaxLength) + " characters");
     NodePtr root = sum();
     if (!at_end()) fail(column(), "\"" + std::string(1, text_[at_]) + "\" cannot stand here");
     return root;

@@ -17,7 +17,8 @@ namespace rft::plugins {
 
 class Formula {
  public:
-  // Throws Error(invalid_argument) "column 7: what is wrong". `names` are those that it may use.
+  // Throws Error(invalid_argument) "column 7: what is wrong", also for a text of more than 4000 characters.
+  // `names` are those that it may use.
   Formula(const std::string& text, const std::vector<std::string>& names);
   ~Formula();
   Formula(Formula&&) noexcept;

@@ -53,8 +53,19 @@ TEST(Formula, NamesTheColumnOfWhatIsWrong) {
   EXPECT_EQ(error_of("abs + 1"), "column 1: abs is a function: write abs(…)");
   EXPECT_EQ(error_of("max(a, 1"), "column 9: \")\" is wanted, which ends max(…)");
   EXPECT_EQ(error_of("1e999"), "column 1: this is no number");
-  EXPECT_NE(error_of(std::string(100000, '(')).find("nested too deeply"), std::string::npos);
-  EXPECT_NE(error_of(std::string(100000, '-')).find("nested too deeply"), std::string::npos);
+  EXPECT_NE(error_of(std::string(4000, '(')).find("nested too deeply"), std::string::npos);
+  EXPECT_NE(error_of(std::string(4000, '-')).find("nested too deeply"), std::string::npos);
+}
+
+std::string sum_of_length(size_t length) {
+  std::string sum = "a";
+  while (sum.size() < length) sum += "+a";
+  return sum;
+}
+
+TEST(Formula, IsNoDeeperThanTheStack) {
+  EXPECT_EQ(value(sum_of_length(3999)), 3 * 2000);
+  EXPECT_EQ(error_of(sum_of_length(2'000'001)), "column 4001: a formula has at most 4000 characters");
 }
 
 TEST(Formula, AStepWithoutAFiniteResultIsAnError) {
