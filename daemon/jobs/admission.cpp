@@ -246,6 +246,7 @@ memory::Estimate estimate_memory(const config::JobConfig& job, const memory::Dat
 }
 
 constexpr char kGraderFolder[] = "grader";  // where the Python sources of a grader become files
+constexpr uintmax_t kMaxGraderBytes = 1 << 20;
 
 // Puts what the grader's file says in place of [scorer] plugin and options.
 void apply_grader(config::JobConfig& job, const fs::path& folder) {
@@ -258,6 +259,8 @@ void apply_grader(config::JobConfig& job, const fs::path& folder) {
     reject(at_key(job, "scorer", "grader", file) + error.what(), "grader");
   }
   try {
+    if (fs::file_size(folder / "input" / file) > kMaxGraderBytes)
+      reject("larger than 1 MiB; this is no grader");
     const auto grader = plugins::translate_grader(parse_json(read_file(folder / "input" / file), "the file"));
     job.scorer.plugin = grader.plugin;
     job.scorer.options = grader.options;

@@ -96,10 +96,13 @@ void refuse_judge(const Place& place, TranslatedGrader&) {
 const std::vector<Type>& types() {
   static const std::vector<Type> all = {
       {"string_check", {"input", "reference", "operation"}, {}, &translate_string_check},
-      {"text_similarity", {"input", "reference", "evaluation_metric"}, {}, &translate_text_similarity},
+      {"text_similarity",
+       {"input", "reference", "evaluation_metric"},
+       {"pass_threshold"},  // for evals: a score is not cut at it
+       &translate_text_similarity},
       {"python", {"source"}, {"image_tag"}, &translate_python},
       {"multi", {"graders", "calculate_output"}, {}, &translate_multi},
-      {"score_model", {"model", "input"}, {"range", "sampling_params"}, &refuse_judge},
+      {"score_model", {"model", "input"}, {"range", "sampling_params", "pass_threshold"}, &refuse_judge},
       {"label_model", {"model", "input", "labels", "passing_labels"}, {}, &refuse_judge},
   };
   return all;

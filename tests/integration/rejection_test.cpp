@@ -135,6 +135,12 @@ const Flaw kFlaws[] = {
     {"UnusedSubScorer",
      in_toml("plugin = \"scorer.py\"\noptions = {}", multi_of("a", "exact_match", "1")),
      {"does not use a"}},
+    {"GraderThatIsTooLarge",
+     [](const fs::path& folder) {
+       write_text(folder / "grader.json", std::string((1 << 20) + 1, ' '));
+       replace_in(folder / "job.toml", "plugin = \"scorer.py\"\noptions = {}", "grader = \"grader.json\"");
+     },
+     {"grader.json: larger than 1 MiB"}},
     {"UnknownAdapter",
      in_toml("[scorer]", "adapter = \"parquet\"\n[scorer]"),
      {"job.toml:8: [data] adapter = \"parquet\"", "jsonl"}},

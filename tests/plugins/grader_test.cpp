@@ -16,9 +16,11 @@ TEST(Grader, TranslatesEachTypeIntoAPluginAndItsOptions) {
       check.options,
       Json::parse(R"({"input": "{{sample.output_text}}", "reference": "{{item.a}}", "operation": "ilike"})"));
   const auto similarity = translate_grader(Json::parse(
-      R"({"type": "text_similarity", "input": "a", "reference": "b", "evaluation_metric": "rouge_l"})"));
+      R"({"type": "text_similarity", "input": "a", "reference": "b", "evaluation_metric": "rouge_l",
+          "pass_threshold": 0.9})"));
   EXPECT_EQ(similarity.plugin, "text_similarity");
-  EXPECT_EQ(similarity.options["evaluation_metric"], "rouge_l");
+  EXPECT_EQ(similarity.options,
+            Json::parse(R"({"input": "a", "reference": "b", "evaluation_metric": "rouge_l"})"));
   const auto python = translate_grader(
       Json::parse(R"({"type": "python", "source": "def grade(s, i): return 1", "image_tag": "2025-05-08"})"));
   EXPECT_EQ(python.plugin, "grader.py");

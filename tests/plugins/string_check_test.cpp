@@ -11,7 +11,8 @@ Json string_check(const std::string& operation, const std::string& input, const 
 
 TEST(StringCheck, ComparesFilledTemplatesByItsOperation) {
   const std::vector<ScoreRequest> requests = {
-      {.completion = "Grüße", .record_json = R"({"a": ["x", {"b": "GRÜSSE"}], "n": 1.5, "t": "Grüße"})"}};
+      {.completion = "Grüße", .record_json = R"({"a": ["x", {"b": "GRÜSSE"}], "n": 1.5, "t": "Grüße",
+                                                "a key": {"b.c": "it's"}})"}};
   const auto score = [&](const Json& options) {
     return ShippedScorer("string_check", options).scores(requests)[0];
   };
@@ -25,6 +26,8 @@ TEST(StringCheck, ComparesFilledTemplatesByItsOperation) {
   EXPECT_EQ(score(string_check("like", text, "grü")), 0);
   EXPECT_EQ(score(string_check("ilike", "the " + text, "{{item.a[1].b}}")), 1);
   EXPECT_EQ(score(string_check("eq", "{{item.n}} {{item.a}}", R"(1.5 ["x",{"b":"GRÜSSE"}])")), 1);
+  for (const char* reference : {R"({{item["a key"]["b.c"]}})", "{{ item.a key[ 'b.c' ] }}"})
+    EXPECT_EQ(score(string_check("eq", "it's", reference)), 1) << reference;
   EXPECT_EQ(score(string_check("eq", "{{sample.choices[0].message.content}}", "{{item.t}}")), 1);
 }
 

@@ -1,6 +1,6 @@
 // Templates as OpenAI's graders have them: "{{item.KEY}}" is a value of the record, "{{sample.output_text}}"
 // the completion, "{{sample.output_json.KEY}}" a value of the completion read as JSON. What is nested is
-// reached by further ".KEY" and "[0]". A text stands in as it is, anything else as JSON.
+// reached by further ".KEY", "[0]" and "['KEY']". A text stands in as it is, anything else as JSON.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -68,15 +68,20 @@ class Template {
     Path path;  // empty: nothing
   };
 
-  // The parts of "item.list[0].key".
+  // The parts of `item.list[0]["a key"].key`.
   static Path split(const std::string& reference) {
     Path path(1);
+    char quote = 0;  // that a key stands in; what is in there stands for itself
     for (const char c : reference) {
-      if (c == '.' || c == '[')
+      const bool begins = path.back().empty();
+      if (quote != 0 ? c == quote : begins && (c == '"' || c == '\''))
+        quote = quote != 0 ? 0 : c;
+      else if (quote == 0 && (c == '.' || c == '['))
         path.emplace_back();
-      else if (c != ']' && c != '"' && c != '\'' && c != ' ')
+      else if (quote != 0 || (c != ']' && !(begins && c == ' ')))
         path.back() += c;
     }
+    for (std::string& part : path) part.erase(part.find_last_not_of(' ') + 1);
     return path;
   }
 
