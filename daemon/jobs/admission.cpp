@@ -367,7 +367,7 @@ void Admission::pin_scorers(config::JobConfig& job, const fs::path& files) const
   std::vector<config::PinnedScorer> pinned;
   for (const plugins::Part& part : parts_of(job)) {
     const auto scorer = resolve(at_part(job, part), part.plugin, files, "scorer");
-    require_network(job, scorer.plugin);
+    require_network(job, scorer.plugin, part.name);
     pinned.push_back({part.name, part.plugin, part.options, scorer.plugin.path, scorer.plugin.implementation,
                       scorer.plugin.digest, scorer.unconfined});
   }
@@ -402,13 +402,16 @@ void Admission::convert_data(int64_t id, const config::JobConfig& job, const Per
   }
 }
 
-void Admission::require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer) const {
+void Admission::require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer,
+                                const std::string& sub_scorer) const {
   if (!job.scorer.network) return;
   try {
     trust_.require_network(scorer);
   } catch (const Error& error) {
+    const std::string which = sub_scorer.empty() ? "" : "sub-scorer " + sub_scorer + ": ";
     throw Error(error.code(),
-                job.lines.where("scorer", "network") + "[scorer] network = true: " + error.what(), "network");
+                job.lines.where("scorer", "network") + "[scorer] network = true: " + which + error.what(),
+                "network");
   }
 }
 

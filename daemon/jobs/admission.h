@@ -63,7 +63,8 @@ class Admission {
   // Writes data/; an adapter that takes its process down goes into quarantine.
   void convert_data(int64_t id, const config::JobConfig& job, const Permitted& adapter,
                     const std::filesystem::path& folder) const;
-  void require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer) const;
+  void require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer,
+                       const std::string& sub_scorer) const;
   // Resolves and pins the job's scorer, or each scorer of a "multi"; `files` holds those that travel along.
   void pin_scorers(config::JobConfig& job, const std::filesystem::path& files) const;
   std::filesystem::path find_model(const config::JobConfig& job, const std::filesystem::path& input);
