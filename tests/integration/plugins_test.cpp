@@ -147,6 +147,23 @@ TEST_F(Plugins, WhatCrashedIsInQuarantineUntilItIsReleased) {
   EXPECT_EQ(home_.wait(drop("third", {.scorer = "grader"}))["failure"], "crashed");
 }
 
+TEST_F(Plugins, OfAMultiOnlyTheSubScorerThatCrashedIsInQuarantine) {
+  put("grader.py", "import os\ndef score(episodes):\n    os._exit(3)\n");
+  const SmallJob multi = {.scorer = "multi",
+                          .scorer_options =
+                              "{ graders = { answer = { plugin = \"exact_match\" }, crash = { plugin = "
+                              "\"grader\" } }, calculate_output = \"answer + crash\" }"};
+  const Json failed = home_.wait(drop("first", multi));
+  EXPECT_EQ(failed["failure"], "crashed") << failed.dump();
+  EXPECT_THAT(failed["reason"].get<std::string>(), HasSubstr("sub-scorer crash: scorer grader"));
+  for (const Json& row : home_.rftctl({"plugins", "ls"}).json)
+    EXPECT_EQ(row["state"] == "quarantined", row["name"] == "grader") << row.dump();
+  const Json refused = home_.wait(drop("second", multi));
+  EXPECT_EQ(refused["state"], "rejected");
+  EXPECT_THAT(refused["reason"].get<std::string>(),
+              HasSubstr("options.graders.crash.plugin = \"grader\": it is in quarantine"));
+}
+
 // An exception is an answer, not a fault of the process.
 TEST_F(Plugins, WhatThrewIsNotInQuarantine) {
   put("grader.py", "def score(episodes):\n    raise ValueError('no')\n");
