@@ -2,12 +2,15 @@
 
 #include <malloc.h>
 #include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <csignal>
 
+#include "base/error.h"
+#include "base/unique_fd.h"
 #include "config/daemon_config.h"
 #include "control/control.h"
 #include "jobs/jobs.h"
@@ -26,10 +29,24 @@ constexpr int kWorkersMayTakeMs = 1500;
 
 fs::path folder_of_this_program() { return fs::read_symlink("/proc/self/exe").parent_path(); }
 
+// SIGTERM and SIGINT come through a descriptor, to this thread and all that it starts: delivered, one would
+// break off a call of ZeroMQ, which throws then.
+UniqueFd hold_stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  UniqueFd held(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!held) throw_errno("cannot wait for signals");
+  return held;
+}
+
 }  // namespace
 
 void run_daemon(const fs::path& root, int ready_fd) {
   ::umask(0027);
+  UniqueFd held_signals = hold_stop_signals();
   std::signal(SIGPIPE, SIG_IGN);
   // The pool's threads are few and short of breath: an arena for each would only hold memory back, and so
   // would thresholds that grow with the largest answer ever given.
@@ -54,13 +71,14 @@ void run_daemon(const fs::path& root, int ready_fd) {
   if (const auto& isolation = plugins::available_isolation(); !isolation.missing.empty())
     spdlog::warn("plugins are not kept apart as they could be: {}", isolation.missing);
 
-  asio::signal_set signals(io, SIGTERM, SIGINT);
-  signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (error) return;
-    notify_service_manager("STOPPING=1");
-    spdlog::info("stopping; running jobs continue at the next start");
-    jobs.stop(kWorkersMayTakeMs, [&io] { io.stop(); });
-  });
+  asio::posix::stream_descriptor stop_signals(io, held_signals.release());
+  stop_signals.async_wait(asio::posix::stream_descriptor::wait_read,
+                          [&](const boost::system::error_code& error) {
+                            if (error) return;
+                            notify_service_manager("STOPPING=1");
+                            spdlog::info("stopping; running jobs continue at the next start");
+                            jobs.stop(kWorkersMayTakeMs, [&io] { io.stop(); });
+                          });
   const Watchdog watchdog(io);
   notify_service_manager("READY=1");
   notify_descriptor(ready_fd);

@@ -68,11 +68,22 @@ TEST_F(Program, IsReadySoonAndEndsOnSigterm) {
   EXPECT_EQ(status->exit_code, 0);
 }
 
+// One that came in the middle of a call of ZeroMQ ended the daemon with an error.
+TEST_F(Program, HoldsTheSignalsThatStopIt) {
+  const Subprocess rftd = start();
+  next_notification();
+  const std::string status = read_file("/proc/" + std::to_string(rftd.pid()) + "/status");
+  const auto blocked = std::stoull(status.substr(status.find("SigBlk:") + 7), nullptr, 16);
+  for (const int signal : {SIGTERM, SIGINT}) EXPECT_TRUE(blocked & (1ull << (signal - 1))) << signal;
+}
+
 TEST_F(Program, LogsOneJsonObjectALineOutsideATerminal) {
   Subprocess rftd = start();
   next_notification();
   rftd.signal(SIGTERM);
-  ASSERT_TRUE(rftd.wait(2000));
+  const auto status = rftd.wait(2000);
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->exit_code, 0) << read_file(temp_ / "log");
   std::ifstream log(temp_ / "log");
   std::string line;
   int num_lines = 0;
