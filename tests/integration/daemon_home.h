@@ -30,6 +30,7 @@
 #include "cli/job_feed.h"
 #include "cli/program.h"
 #include "plugins/isolation.h"
+#include "support/processes.h"
 #include "support/temp_dir.h"
 #include "support/write_text.h"
 
@@ -220,16 +221,15 @@ class DaemonHome {
   // The processes that train a job of this home, whoever their parent is.
   std::vector<pid_t> worker_pids() const {
     const std::string words = std::string("train\0", 6) + (root_ / "jobs/").string();
-    return pids_of("rft-worker", [&](const fs::path&, const std::string& line) {
-      return line.find(words) != std::string::npos;
+    return pids_of("rft-worker", [&](const SeenProcess& process) {
+      return process.command_line.find(words) != std::string::npos;
     });
   }
   // Of the plugins' processes those of this home: bubblewrap's names it, the host's works in a job's folder.
   std::vector<pid_t> plugin_host_pids() const {
-    return pids_of("rft-plugin-host", [&](const fs::path& process, const std::string& line) {
-      std::error_code gone;
-      const std::string folder = fs::read_symlink(process / "cwd", gone).string();
-      return line.find(root_.string()) != std::string::npos || folder.starts_with(root_.string());
+    return pids_of("rft-plugin-host", [&](const SeenProcess& process) {
+      return process.command_line.find(root_.string()) != std::string::npos ||
+             process.working_folder.string().starts_with(root_.string());
     });
   }
 
@@ -238,18 +238,12 @@ class DaemonHome {
   template <class Holds>
   static std::vector<pid_t> pids_of(const std::string& program, const Holds& holds) {
     std::vector<pid_t> pids;
-    for (const auto& entry : fs::directory_iterator("/proc")) {
-      const std::string name = entry.path().filename();
-      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-      std::ifstream file(entry.path() / "cmdline", std::ios::binary);
-      std::string line(1 << 16, '\0');
-      file.read(line.data(),
-                static_cast<std::streamsize>(line.size()));  // nothing of a process that has gone
-      if (line.find(program) != std::string::npos && holds(entry.path(), line))
-        pids.push_back(std::stoi(name));
-    }
+    for (const SeenProcess& process : all_processes())
+      if (process.command_line.find(program) != std::string::npos && holds(process))
+        pids.push_back(process.pid);
     return pids;
   }
+
   static bool is_of_folder(const Json& job, const std::string& name) {
     const std::string folder = fs::path(job.at("folder").get<std::string>()).filename();
     return folder == name || folder == job.at("id").dump() + "-" + name;

@@ -9,12 +9,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "base/files.h"
 #include "plugins/scorer_host.h"
+#include "support/processes.h"
 
 namespace rft::plugins::testing {
 
@@ -107,16 +107,10 @@ void expect_plugin_error(PluginFailure kind, const std::vector<std::string>& par
 // The processes of this machine whose command line or working folder names the test's folder.
 inline std::vector<std::string> processes_of(const TemporaryFolder& folder) {
   std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const std::string pid = entry.path().filename();
-    if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(::getpid()))
-      continue;
-    std::ifstream file(entry.path() / "cmdline", std::ios::binary);
-    const std::string command_line((std::istreambuf_iterator<char>(file)), {});
-    std::error_code gone;
-    const fs::path working = fs::read_symlink(entry.path() / "cwd", gone);
-    if (command_line.find(folder.path().string()) != std::string::npos || working == folder.path())
-      found.push_back(pid + " " + command_line);
+  for (const SeenProcess& process : all_processes()) {
+    const bool names_it = process.command_line.find(folder.path().string()) != std::string::npos;
+    if (process.pid != ::getpid() && (names_it || process.working_folder == folder.path()))
+      found.push_back(std::to_string(process.pid) + " " + process.command_line);
   }
   return found;
 }

@@ -15,6 +15,7 @@
 #include "base/sha256.h"
 #include "base/subprocess.h"
 #include "plugins/isolation.h"
+#include "support/processes.h"
 #include "support/temp_dir.h"
 #include "support/worker_listener.h"
 #include "worker/inspect.h"
@@ -99,14 +100,11 @@ struct JobOptions {
 // The processes that train the job, the first rank first.
 std::vector<pid_t> ranks_of(const fs::path& job) {
   std::vector<pid_t> pids;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream file(entry.path() / "cmdline", std::ios::binary);
-    const std::string line((std::istreambuf_iterator<char>(file)), {});
-    if (line.find(std::string("train\0", 6) + job.string() + std::string(1, '\0')) == std::string::npos)
-      continue;
-    pids.insert(line.find("--rank") == std::string::npos ? pids.begin() : pids.end(), std::stoi(name));
+  const std::string words = std::string("train\0", 6) + job.string() + std::string(1, '\0');
+  for (const SeenProcess& process : all_processes()) {
+    const std::string& line = process.command_line;
+    if (line.find(words) != std::string::npos)
+      pids.insert(line.find("--rank") == std::string::npos ? pids.begin() : pids.end(), process.pid);
   }
   return pids;
 }
