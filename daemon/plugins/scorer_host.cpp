@@ -98,8 +98,12 @@ class ScorerHost::State {
 
  private:
   void start() {
-    keep({});  // what it crashes of when it is loaded
-    host_.emplace(options_, "scorer");
+    try {
+      host_.emplace(options_, "scorer");
+    } catch (const PluginError&) {
+      keep({});  // it was asked nothing yet
+      throw;
+    }
   }
 
   std::string ask(const std::string& frame, wire::FrameType expected, const std::string& doing,
