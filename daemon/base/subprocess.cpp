@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/pipe.h"
 
 namespace rft {
 namespace {
@@ -94,20 +95,17 @@ Subprocess::Subprocess(const ProcessOptions& options) {
     plan.stderr_fd = stderr_fd.get();
   }
   // The child's errno comes back through a pipe that a successful exec closes.
-  int failure_pipe[2];
-  if (::pipe2(failure_pipe, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
-  UniqueFd failure_read(failure_pipe[0]);
-  UniqueFd failure_write(failure_pipe[1]);
+  Pipe failure;
 
   pid_ = ::fork();
   if (pid_ < 0) throw_errno("cannot fork for " + options.argv[0]);
   if (pid_ == 0) {
     exec_child(plan);
     const int error = errno;
-    [[maybe_unused]] const auto written = ::write(failure_write.get(), &error, sizeof error);
+    [[maybe_unused]] const auto written = ::write(failure.write.get(), &error, sizeof error);
     ::_exit(127);
   }
-  failure_write.reset();
+  failure.write.reset();
   pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   if (!pidfd_) {
     const int error = errno;
@@ -116,7 +114,7 @@ Subprocess::Subprocess(const ProcessOptions& options) {
     throw_errno("cannot watch " + options.argv[0]);
   }
   int error = 0;
-  if (::read(failure_read.get(), &error, sizeof error) == sizeof error) {
+  if (::read(failure.read.get(), &error, sizeof error) == sizeof error) {
     kill_and_reap();
     errno = error;
     throw_errno("cannot run " + options.argv[0]);

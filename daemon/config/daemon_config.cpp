@@ -43,15 +43,13 @@ std::vector<Key> daemon_keys(DaemonConfig& daemon) {
        "Plugins that run without isolation, with all that the daemon's user may do: SHA-256 digests (as "
        "`rftctl plugins ls --json` shows them), names or absolute paths of registered plugins, or \"*\" for "
        "every one. Where a machine cannot isolate (see rftctl doctor), a plugin that is neither shipped nor "
-       "named here is "
-       "refused."},
+       "named here is refused."},
       {"plugins",
        "network",
        &plugins.network,
        {},
        "Plugins that may use the network when their job asks for it ([scorer] network = true), named in the "
-       "same "
-       "ways. A job that asks for any other is rejected."},
+       "same ways. A job that asks for any other is rejected."},
 
       {"retry", "first_delay_s", &retry.first_delay_s, above(0),
        "Seconds before the second attempt of a failed job; doubled for each further one."},

@@ -75,8 +75,7 @@ std::vector<Key> job_keys(JobConfig& job) {
        &data.adapter,
        {},
        "what turns a record into a prompt: `jsonl`, `chat`, `csv`, `tsv`, `multi`, another registered "
-       "adapter, "
-       "or a file of the job folder"},
+       "adapter, or a file of the job folder"},
       {"data", "options", &data.options, {}, "handed to the adapter, beside `prompt`"},
       {"data",
        "prompt",
@@ -101,8 +100,7 @@ std::vector<Key> job_keys(JobConfig& job) {
        &scorer.grader,
        {},
        "instead of `plugin` and `options`: a JSON file of the job folder with a grader of OpenAI's "
-       "fine-tuning "
-       "API"},
+       "fine-tuning API"},
       {"scorer", "options", &scorer.options, {}, "handed to the scorer as it is"},
       {"scorer", "timeout_s", &scorer.timeout_s, above(0), "seconds that the scorer may take for one batch"},
       {"scorer", "on_error", &scorer.on_error, one_of({"fail", "skip"}),
@@ -160,8 +158,7 @@ std::vector<Key> job_keys(JobConfig& job) {
        "bound of the objective for negative advantages, above 1 (3 as published); 0: off"},
       {"ppo", "value_model", &ppo.value_model, one_of({"head", "separate"}),
        "the critic: a head on the policy's own trunk, or a second model that begins with the policy's "
-       "weights, "
-       "at twice the memory"},
+       "weights, at twice the memory"},
       {"ppo", "value_clip_range", &ppo.value_clip_range, at_least(0),
        "how far a value may move from its old one before its loss is clipped; 0: any way"},
       {"ppo", "value_coef", &ppo.value_coef, at_least(0),
@@ -290,8 +287,7 @@ std::vector<Key> owner_keys(JobConfig& job) {
 
 constexpr std::string_view kUnfiltered =
     "training samples from the full distribution: a filtered policy has no KL of 0 to its reference, and an "
-    "update can "
-    "push a sampled token out of the filter. Use temperature; filters are allowed in [validation]";
+    "update can push a sampled token out of the filter. Use temperature; filters are allowed in [validation]";
 
 constexpr std::string_view kNoDropout =
     "training runs without dropout: the log-probs before an update and during it must be those of one and "
@@ -330,8 +326,7 @@ class Checks {
     if (scorer.plugin.empty() && scorer.grader.empty())
       fail("scorer", "plugin",
            "is missing; add plugin = … under [scorer], such as \"exact_match\" or \"scorer.py\", or grader = "
-           "… "
-           "with the name of a JSON file");
+           "… with the name of a JSON file");
     if (scorer.grader.empty()) return;
     for (const char* key : {"plugin", "options"})
       if (job_.lines.given("scorer", key))

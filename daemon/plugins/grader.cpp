@@ -73,8 +73,7 @@ void translate_multi(const Place& place, TranslatedGrader& into) {
   if (!graders.is_object() || graders.empty() || graders.contains("type"))
     place.fail(
         "\"graders\" must be a map of named graders, such as {\"a\": {\"type\": \"string_check\", …}}: the "
-        "names "
-        "are those of calculate_output");
+        "names are those of calculate_output");
   for (const auto& [name, grader] : graders.items()) {
     const Place inner{grader, place.where + "graders." + name + ": ", name};
     if (!Formula::is_name(name))

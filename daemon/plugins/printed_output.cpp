@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/pipe.h"
 
 namespace rft::plugins {
 namespace {
@@ -33,10 +34,9 @@ PrintedOutput::PrintedOutput(const std::filesystem::path& file) {
   if (!file_) throw_errno("cannot open " + file.string());
   const auto size = static_cast<uint64_t>(std::max<off_t>(0, ::lseek(file_.get(), 0, SEEK_END)));
   room_ = kMaxPrintedBytes - std::min(kMaxPrintedBytes, size);
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
-  read_end_ = UniqueFd(ends[0]);
-  write_end_ = UniqueFd(ends[1]);
+  Pipe pipe;
+  read_end_ = std::move(pipe.read);
+  write_end_ = std::move(pipe.write);
   ::fcntl(read_end_.get(), F_SETFL, O_NONBLOCK);
 }
 

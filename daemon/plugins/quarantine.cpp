@@ -18,8 +18,6 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
-std::string number_text(double number) { return Json(number).dump(); }
-
 // The same plugin in the same surroundings, asked the same.
 std::string command_of(const HostOptions& options, const fs::path& input, bool converts) {
   std::string command =
@@ -27,7 +25,7 @@ std::string command_of(const HostOptions& options, const fs::path& input, bool c
   if (converts) command += " " + quoted(input) + " converted.jsonl";
   if (!options.work_dir.empty()) command += " --folder " + quoted(options.work_dir);
   command +=
-      " --options " + quoted(dump_json(options.options)) + " --timeout " + number_text(options.timeout_s);
+      " --options " + quoted(dump_json(options.options)) + " --timeout " + dump_json(options.timeout_s);
   if (options.allow_network) command += " --network";
   if (options.trusted) command += " --trusted";
   return converts ? command : command + " < " + quoted(input);

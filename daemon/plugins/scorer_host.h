@@ -19,6 +19,9 @@
 
 namespace rft::plugins {
 
+// What a job hands over at most in one call, and so what one deadline covers.
+inline constexpr size_t kEpisodesPerBatch = 128;
+
 struct ScoreRequest {
   std::string prompt;  // the prompt's text as the user gave it, or its messages as JSON text
   std::string completion;

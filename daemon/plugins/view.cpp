@@ -10,7 +10,7 @@
 #include <set>
 #include <sstream>
 
-#include "base/error.h"
+#include "base/pipe.h"
 #include "base/subprocess.h"
 
 namespace rft::plugins {
@@ -81,23 +81,20 @@ void add_links(const fs::path& program, std::set<fs::path>& paths) {
 // What the daemon's interpreter says of itself: its own path, then its folders. Empty where it does not
 // start. It runs outside the sandbox: `python` is never a job's choice.
 std::vector<std::string> ask_interpreter(const std::string& python, const Environment& environment) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
-  const UniqueFd read_end(ends[0]);
-  UniqueFd write_end(ends[1]);
+  Pipe said;
   ProcessOptions process;
   process.argv = {"/usr/bin/env", python, "-c", kAskInterpreter};
   process.environment = environment;
   process.inherit_environment = false;
   process.working_directory = "/";
   process.stderr_file = "/dev/null";
-  process.descriptors = {{write_end.get(), 1}};
+  process.descriptors = {{said.write.get(), 1}};
   Subprocess child(process);
-  write_end.reset();
+  said.write.reset();
   const auto status = child.wait(kInterpreterTimeoutMs);
   if (!status || status->exit_code != 0) return {};
   std::string text(1 << 16, '\0');  // as much as a pipe holds
-  const ssize_t got = ::read(read_end.get(), text.data(), text.size());
+  const ssize_t got = ::read(said.read.get(), text.data(), text.size());
   text.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
   return split(text, '\n');
 }
@@ -109,18 +106,6 @@ const std::vector<std::string>& interpreter_folders(const std::string& python,
   const std::lock_guard lock(mutex);
   const auto found = known.find(python);
   return found != known.end() ? found->second : known[python] = ask_interpreter(python, environment);
-}
-
-// The program that an executable's first line names; empty: none.
-fs::path named_interpreter(const fs::path& file) {
-  std::string line(256, '\0');
-  std::ifstream in(file, std::ios::binary);
-  in.read(line.data(), static_cast<std::streamsize>(line.size()));
-  if (!line.starts_with("#!")) return {};
-  line = line.substr(2, line.find('\n') - 2);
-  const size_t begin = line.find_first_not_of(" \t");
-  if (begin == std::string::npos) return {};
-  return line.substr(begin, line.find_first_of(" \t\r", begin) - begin);
 }
 
 // The folders of the interpreter that a command's first line names. The line is the job's word, and so may
@@ -161,6 +146,15 @@ bool is_too_much(const fs::path& path, const HostOptions& options, const std::st
 }
 
 }  // namespace
+
+fs::path named_interpreter(const fs::path& file) {
+  char beginning[256] = {};
+  std::ifstream(file, std::ios::binary).read(beginning, sizeof beginning - 1);
+  const std::string_view line = std::string_view(beginning).substr(0, std::string_view(beginning).find('\n'));
+  if (!line.starts_with("#!")) return {};
+  const size_t begin = std::min(line.find_first_not_of(" \t", 2), line.size());
+  return line.substr(begin, line.find_first_of(" \t", begin) - begin);
+}
 
 View view_of(const HostOptions& options, const Environment& environment) {
   View view;

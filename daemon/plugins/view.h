@@ -25,4 +25,7 @@ struct View {
 // of this process; the program that a command's first line names is looked at and never run. Thread-safe.
 View view_of(const HostOptions& options, const Environment& environment);
 
+// The program that a script's first line names, as the kernel reads it; empty: it names none.
+std::filesystem::path named_interpreter(const std::filesystem::path& file);
+
 }  // namespace rft::plugins

@@ -8,8 +8,6 @@
 namespace rft::worker {
 namespace {
 
-constexpr size_t kEpisodesPerBatch = 128;  // what one deadline of the scorer covers
-
 std::string_view to_string(engine::FinishReason reason) {
   switch (reason) {
     case engine::FinishReason::eos:
@@ -123,11 +121,11 @@ void Scoring::score(std::vector<ScoredCompletion>& episodes, bool skip_failures,
 void Scoring::ask_scorer(std::vector<ScoredCompletion>& episodes, bool skip_failures,
                          engine::ProgressSink& sink) {
   const auto total = static_cast<int64_t>(episodes.size());
-  for (size_t begin = 0; begin < episodes.size(); begin += kEpisodesPerBatch) {
+  for (size_t begin = 0; begin < episodes.size(); begin += plugins::kEpisodesPerBatch) {
     if (sink.stop_requested()) throw engine::Interrupted();
     sink.advance("score", static_cast<int64_t>(begin), total, "episodes");
     const std::span batch =
-        std::span(episodes).subspan(begin, std::min(kEpisodesPerBatch, episodes.size() - begin));
+        std::span(episodes).subspan(begin, std::min(plugins::kEpisodesPerBatch, episodes.size() - begin));
     score_batch(batch, skip_failures);
   }
   sink.advance("score", total, total, "episodes");

@@ -8,8 +8,7 @@ namespace rft::plugins::host {
 
 // Limits (no core files, private memory, processes), no new privileges, and, where the kernel has them, the
 // file rules and the system call filter (a trusted plugin has only the part of it that keeps its processes
-// together). Denied calls answer
-// EPERM, so that a plugin that tries reports a plain error. Throws Error(io).
+// together). Denied calls answer EPERM, so that a plugin that tries reports a plain error. Throws Error(io).
 void confine(const wire::Open& open);
 
 }  // namespace rft::plugins::host

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/pipe.h"
 #include "base/subprocess.h"
 #include "plugins/host/conformance_subject.h"
 #include "plugins/plugin_error.h"
@@ -205,10 +206,7 @@ Json verdict_of(Subprocess& child, int read_end, double timeout_s) {
 }
 
 Json run_in_child(const Check& check, const ConformanceOptions& options, const std::string& runtime) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
-  const UniqueFd read_end(ends[0]);
-  UniqueFd write_end(ends[1]);
+  Pipe verdict;
   ProcessOptions process;
   process.argv = {fs::read_symlink("/proc/self/exe"),
                   "conform",
@@ -219,12 +217,12 @@ Json run_in_child(const Check& check, const ConformanceOptions& options, const s
                   options.options};
   if (!options.data.empty()) process.argv.insert(process.argv.end(), {"--data", options.data});
   if (!runtime.empty()) process.environment = {{"LD_PRELOAD", runtime}};
-  process.descriptors = {{write_end.get(), wire::kHostSocket}, {STDERR_FILENO, STDOUT_FILENO}};
+  process.descriptors = {{verdict.write.get(), wire::kHostSocket}, {STDERR_FILENO, STDOUT_FILENO}};
   process.dies_with_parent = true;
   Subprocess child(process);
-  write_end.reset();
+  verdict.write.reset();
   Json row = {{"check", check.name}};
-  row.update(verdict_of(child, read_end.get(), options.timeout_s));
+  row.update(verdict_of(child, verdict.read.get(), options.timeout_s));
   row["rule"] = check.rule;
   return row;
 }

@@ -25,7 +25,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kFailed = 1;
-constexpr size_t kEpisodesPerBatch = 128;  // as a worker's
 
 struct Arguments {
   fs::path plugin;

@@ -10,10 +10,11 @@
 #include <fstream>
 
 #include "base/json.h"
+#include "base/pipe.h"
 #include "base/subprocess.h"
-#include "base/unique_fd.h"
 #include "plugins/host/answer_line.h"
 #include "plugins/host/plugin.h"
+#include "plugins/view.h"
 
 namespace rft::plugins::host {
 namespace fs = std::filesystem;
@@ -23,16 +24,6 @@ constexpr size_t kMaxLineBytes = size_t{16} << 20;
 constexpr int kMaxReads = 16;
 constexpr int kEndWaitMs = 1000;   // for a program that was told to end
 constexpr int kExitWaitMs = 5000;  // between the end of its output and of itself, on a busy machine
-
-struct Pipe {
-  UniqueFd read, write;
-};
-
-Pipe make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
-  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
 
 fs::path shim_path() {
   const fs::path shim =
@@ -56,9 +47,7 @@ std::string why_not_started(const wire::Open& open, const std::string& error) {
   if (open.implementation != "command" || line.starts_with("\177ELF")) return error;
   if (!line.starts_with("#!"))
     return "it cannot be run: its first line must name its interpreter, such as #!/bin/sh";
-  const size_t begin = std::min(line.find_first_not_of(" \t", 2), line.size());
-  const std::string interpreter = line.substr(begin, line.find_first_of(" \t", begin) - begin);
-  if (!fs::exists(interpreter))
+  if (!fs::exists(named_interpreter(open.path)))
     return "it cannot be run: the interpreter that its first line names is not there: " +
            dump_json(Json(line));
   return error;
@@ -82,8 +71,7 @@ class Program : public Plugin {
  public:
   explicit Program(const wire::Open& open)
       : name_(fs::path(open.path).filename().string()), process_([&] {
-          Pipe to = make_pipe();
-          Pipe from = make_pipe();
+          Pipe to, from;
           ProcessOptions options;
           options.argv = program_argv(open);
           options.environment = {{"RFT_SCORER_OPTIONS", open.options}};
