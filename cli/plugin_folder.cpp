@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "cli/program.h"
 
 namespace rft::cli {
 namespace {
@@ -18,13 +19,11 @@ constexpr char kPluginName[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 using Words =
     std::vector<std::pair<std::string, std::string>>;  // of the template, and what takes their place
 
-fs::path own_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
-
 // Where the SDK of this rftctl is installed: with it, or in its build tree.
 fs::path sdk_prefix() {
-  for (const fs::path& prefix : {own_folder() / "..", own_folder() / "../sdk-install"})
+  for (const fs::path& prefix : {program_folder() / "..", program_folder() / "../sdk-install"})
     if (fs::is_directory(prefix / "share/rft-sdk/template")) return fs::canonical(prefix);
-  throw Error(ErrorCode::not_found, "the SDK is not installed with " + own_folder().string() +
+  throw Error(ErrorCode::not_found, "the SDK is not installed with " + program_folder().string() +
                                         "/rftctl: install rftd whole (cmake --install)");
 }
 
@@ -52,10 +51,10 @@ std::string runnable(const std::string& command) {
   std::istringstream path(std::getenv("PATH") ? std::getenv("PATH") : "");
   for (std::string folder; std::getline(path, folder, ':');) {
     std::error_code none;
-    if (fs::equivalent(fs::path(folder) / "rftctl", own_folder() / "rftctl", none)) return command;
+    if (fs::equivalent(fs::path(folder) / "rftctl", program_folder() / "rftctl", none)) return command;
   }
   const bool ours = command.starts_with("rftctl ") || command.starts_with("rft-plugin-host ");
-  return ours ? (own_folder() / command).string() : command;
+  return ours ? (program_folder() / command).string() : command;
 }
 
 std::vector<std::string> commands_of(const std::string& readme) {

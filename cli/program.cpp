@@ -7,25 +7,16 @@
 
 #include <array>
 #include <cerrno>
+#include <sstream>
 
 #include "base/error.h"
+#include "base/pipe.h"
 #include "base/subprocess.h"
 
 namespace rft::cli {
 namespace {
 
 constexpr size_t kMaxOutput = 16 << 20;
-
-struct Pipe {
-  UniqueFd read, write;
-
-  Pipe() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
-    read = UniqueFd(ends[0]);
-    write = UniqueFd(ends[1]);
-  }
-};
 
 // Reads both to their ends, whichever has something first.
 void drain(UniqueFd& out, std::string& output, UniqueFd& err, std::string& errors) {
@@ -60,8 +51,12 @@ UniqueFd file_of(std::string_view text) {
 
 }  // namespace
 
+std::filesystem::path program_folder() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
 std::filesystem::path find_program(const std::string& name) {
-  const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  const auto folder = program_folder();
   if (std::filesystem::exists(folder / name)) return folder / name;
   throw Error(ErrorCode::not_found,
               name + " is not in " + folder.string() + ", where rftctl is; install or build both");
@@ -89,6 +84,14 @@ ProgramResult run_program(const std::filesystem::path& program, const std::vecto
                                          "; it wrote: " + result.errors);
   result.exit_code = *status->exit_code;
   return result;
+}
+
+std::vector<Json> json_lines(const ProgramResult& result, const std::string& program) {
+  std::vector<Json> values;
+  std::istringstream lines(result.output);
+  for (std::string line; std::getline(lines, line);)
+    values.push_back(parse_json(line, "the answer of " + program));
+  return values;
 }
 
 }  // namespace rft::cli

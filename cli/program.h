@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
+
 namespace rft::cli {
 
 // `name` in rftctl's own folder. Throws Error(not_found) that says where it was looked for.
@@ -16,9 +18,15 @@ struct ProgramResult {
   std::string errors;  // and to standard error
 };
 
+// Where rftctl is, and the programs that were installed with it.
+std::filesystem::path program_folder();
+
 // Runs it to its end with `input` on its standard input. Throws Error(io) when it cannot be started,
 // Error(internal) when a signal ended it.
 ProgramResult run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments,
                           const std::string& input = "");
+
+// What `program` wrote to standard output, a JSON value a line.
+std::vector<Json> json_lines(const ProgramResult& result, const std::string& program);
 
 }  // namespace rft::cli

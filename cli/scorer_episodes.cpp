@@ -2,36 +2,23 @@
 
 #include <stdlib.h>
 
-#include <sstream>
 #include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "cli/program.h"
+#include "cli/temporary_folder.h"
 
 namespace rft::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (fs::temp_directory_path() / "rftctl-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw Error(ErrorCode::io, "cannot make a folder in /tmp");
-    path_ = name;
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
+fs::path make_scratch_folder() {
+  std::string name = (fs::temp_directory_path() / "rftctl-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw Error(ErrorCode::io, "cannot make a folder in /tmp");
+  return name;
+}
 
 void require_file(const fs::path& file, const std::string& option) {
   if (!fs::is_regular_file(file))
@@ -55,7 +42,7 @@ std::string as_lines(const std::vector<Json>& rows) {
 
 fs::path adapter_file(const std::string& name) {
   if (name.ends_with(".so")) return name;
-  const fs::path programs = fs::read_symlink("/proc/self/exe").parent_path();
+  const fs::path programs = program_folder();
   for (const fs::path& folder : {programs / "../plugins", programs / "../lib/rftd/plugins"})
     if (fs::exists(folder / (name + ".so"))) return folder / (name + ".so");
   throw Error(ErrorCode::not_found,
@@ -64,21 +51,21 @@ fs::path adapter_file(const std::string& name) {
 
 // The canonical records {"prompt", "output"?, "record"} of `records`, as a job gets them.
 std::vector<Json> convert(const EpisodeSource& source, const std::vector<Json>& records) {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch(make_scratch_folder());
+  const fs::path in = scratch.path() / "in.jsonl", out = scratch.path() / "out.jsonl";
   const std::string by_default = records.front().contains("messages") ? "chat" : "jsonl";
   const fs::path adapter = adapter_file(source.adapter.empty() ? by_default : source.adapter);
   const Json options = source.prompt.empty() ? Json::object() : Json{{"prompt", source.prompt}};
-  write_file_atomically(scratch / "in.jsonl", as_lines(records));
-  const ProgramResult result = run_program(
-      find_program("rft-plugin-host"), {"convert", adapter.string(), (scratch / "in.jsonl").string(),
-                                        (scratch / "out.jsonl").string(), "--options", dump_json(options)});
+  write_file_atomically(in, as_lines(records));
+  const ProgramResult result =
+      run_program(find_program("rft-plugin-host"),
+                  {"convert", adapter.string(), in.string(), out.string(), "--options", dump_json(options)});
   if (result.exit_code != 0) {
     std::string why = parse_json(result.output, "the answer of rft-plugin-host")["error"]["message"];
-    const std::string stand_in = (scratch / "in.jsonl").string();
-    if (why.starts_with(stand_in)) why.replace(0, stand_in.size(), source.data.string());
+    if (why.starts_with(in.string())) why.replace(0, in.string().size(), source.data.string());
     throw Error(ErrorCode::invalid_argument, why, "--data");
   }
-  return read_lines(scratch / "out.jsonl", 0);
+  return read_lines(out, 0);
 }
 
 // One question a line to a verb of `rft-worker inspect`, one answer for each.
@@ -87,14 +74,10 @@ std::vector<Json> ask_model(const fs::path& model, const std::string& verb,
   const ProgramResult result =
       run_program(find_program("rft-worker"), {"inspect", verb, model.string()}, as_lines(questions));
   if (result.exit_code != 0) throw Error(ErrorCode::unsupported, result.errors, "--model");
-  std::vector<Json> answers;
-  std::istringstream lines(result.output);
-  for (std::string line; std::getline(lines, line);) {
-    answers.push_back(parse_json(line, "the answer of rft-worker"));
-    if (verb != "summary" && answers.back().contains("error"))
-      throw Error(ErrorCode::unsupported, verb + ": " + answers.back()["error"].get<std::string>(),
-                  "--model");
-  }
+  std::vector<Json> answers = json_lines(result, "rft-worker");
+  for (const Json& answer : answers)
+    if (verb != "summary" && answer.contains("error"))
+      throw Error(ErrorCode::unsupported, verb + ": " + answer["error"].get<std::string>(), "--model");
   return answers;
 }
 

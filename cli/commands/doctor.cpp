@@ -162,7 +162,7 @@ std::string fault_of(const fs::path& program) {
 
 Finding check_programs() {
   std::string faults;
-  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  const fs::path folder = program_folder();
   for (const std::string name : {"rftd", "rft-worker", "rft-plugin-host"})
     if (const std::string fault = fault_of(folder / name); !fault.empty())
       faults += (faults.empty() ? "" : "; ") + name + " " + fault;

@@ -6,6 +6,7 @@
 #include "cli/job_folder_builder.h"
 #include "cli/job_text.h"
 #include "cli/submission.h"
+#include "cli/temporary_folder.h"
 
 namespace rft::cli {
 namespace {
@@ -29,20 +30,6 @@ std::string model_of_job(Client& client, const std::string& job) {
               "--from-job");
 }
 
-// A folder that is there for as long as the daemon copies it.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 int create_job(CreateOptions options, Session& session) {
   JobFiles& files = options.files;
   require_daemon(session.client.home());
@@ -51,7 +38,8 @@ int create_job(CreateOptions options, Session& session) {
   files.test = options.test;
   files.grader = options.grader;
   if (!options.from_job.empty()) files.model = model_of_job(session.client, options.from_job);
-  // Below a name that the daemon does not take by itself: the folder is submitted once it is whole.
+  // There for as long as the daemon copies it, below a name that it does not take by itself: the folder is
+  // submitted once it is whole.
   const TemporaryFolder building(session.client.home() / "incoming" / (".tmp-" + std::to_string(::getpid())));
   const fs::path folder = building.path() / job_name(files);
   build_job_folder(files, folder);

@@ -1,6 +1,5 @@
 #include <filesystem>
 #include <memory>
-#include <sstream>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/plugins_quarantine.h"
@@ -41,10 +40,7 @@ int check_plugin(Session& session, const CheckedPlugin& plugin) {
                                         plugin.options, "--timeout", plugin.timeout_s};
   if (!plugin.data.empty()) arguments.insert(arguments.end(), {"--data", plugin.data});
   const ProgramResult result = run_program(find_program("rft-plugin-host"), arguments);
-  Json rows = Json::array();
-  std::istringstream lines(result.output);
-  for (std::string line; std::getline(lines, line);)
-    rows.push_back(parse_json(line, "the answer of rft-plugin-host"));
+  const Json rows = json_lines(result, "rft-plugin-host");
   if (rows.empty() || rows.front().contains("error"))
     throw Error(ErrorCode::invalid_argument,
                 rows.empty() ? result.errors : text_of(part_of(rows.front(), "error"), "message"));

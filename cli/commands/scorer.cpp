@@ -1,7 +1,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <sstream>
 
 #include "cli/commands/commands.h"
 #include "cli/job_text.h"
@@ -54,10 +53,7 @@ int test_scorer(Session& session, ScorerTest test) {
   const ProgramResult result =
       run_program(find_program("rft-plugin-host"),
                   {"try", scorer.string(), "--options", test.options, "--timeout", test.timeout_s}, input);
-  std::vector<Json> answers;
-  std::istringstream lines(result.output);
-  for (std::string line; std::getline(lines, line);)
-    answers.push_back(parse_json(line, "the answer of rft-plugin-host"));
+  std::vector<Json> answers = json_lines(result, "rft-plugin-host");
   if (answers.empty() || result.exit_code != 0)
     throw Error(ErrorCode::unavailable,
                 answers.empty() ? result.errors : text_of(part_of(answers.back(), "error"), "message"));
