@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "control/handlers/handlers.h"
+#include "jobs/home.h"
 #include "plugins/quarantine.h"
 
 namespace rft::control {
@@ -7,7 +8,7 @@ namespace rft::control {
 // What is in no quarantine is released already: the same request again does no harm.
 void handle_plugins_release(Context& context, Call call) {
   const std::string plugin = call.args().text("plugin");
-  const plugins::Quarantine quarantine(context.home / "plugins/.quarantine");
+  const plugins::Quarantine quarantine(jobs::Home{context.home}.quarantine());
   const auto reports = quarantine.named(plugin);
   if (reports.size() > 1)
     throw Error(ErrorCode::invalid_argument,
