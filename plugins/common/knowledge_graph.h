@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "job_path.h"
 #include "ntriples.h"
 
 namespace knowledge {
@@ -46,8 +47,7 @@ class Graph {
 
   // `path` is within the working folder, which is the job's.
   explicit Graph(const std::string& path) {
-    if (path.empty() || path.front() == '/' || ("/" + path + "/").find("/../") != std::string::npos)
-      throw std::invalid_argument("\"graph\" must be a file inside the job folder");
+    if (!is_inside_job(path)) throw std::invalid_argument("\"graph\" must be a file inside the job folder");
     std::vector<std::pair<size_t, std::string>> labels;
     ntriples::read(path, [&](ntriples::Triple&& triple) {
       const bool is_label = triple.predicate.text == kLabel;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "../../common/job_path.h"
 #include "../common/chat_prompt.h"
 #include "../common/files.h"
 #include "../common/text_prompt.h"
@@ -48,12 +49,10 @@ struct Source {
   size_t num_wanted = 0;
 };
 
-// The job folder is the working folder, and holds no links.
 void require_inside(const std::string& path, const std::string& what) {
-  const fs::path named = path;
-  if (path.empty() || named.is_absolute() || std::find(named.begin(), named.end(), "..") != named.end())
+  if (!is_inside_job(path))
     throw std::invalid_argument("\"path\" of " + what + " must be a path inside the job folder");
-  if (!fs::is_regular_file(named))
+  if (!fs::is_regular_file(path))
     throw std::invalid_argument(path + ", the \"path\" of " + what + ", is no file of the job folder");
 }
 
