@@ -29,16 +29,9 @@ std::vector<at::Tensor> apply_each(std::initializer_list<const Linear*> linears,
 
 at::Tensor feed_forward(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x) {
   if (!config.gated_mlp) return apply(weights.down, activate(config.activation, apply(weights.up, x)));
-  at::Tensor gate, up;  // (…, I)
-  if (weights.gate_up.weight.defined()) {
-    const auto both = apply(weights.gate_up, x).chunk(2, -1);
-    gate = both[0];
-    up = both[1];
-  } else {
-    const auto both = apply_each({&weights.gate, &weights.up}, x);
-    gate = both[0];
-    up = both[1];
-  }
+  const auto both = weights.gate_up.weight.defined() ? apply(weights.gate_up, x).chunk(2, -1)
+                                                     : apply_each({&weights.gate, &weights.up}, x);
+  const at::Tensor &gate = both[0], &up = both[1];  // (…, I)
   if (config.activation == Activation::silu) return apply(weights.down, silu_product(gate, up));
   return apply(weights.down, activate(config.activation, gate) * up);
 }
@@ -51,15 +44,12 @@ struct Heads {
 Heads project(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& x,
               const RopeTable& rope) {
   const int64_t B = x.size(0), T = x.size(1), D = config.head_dim;
-  Heads flat;  // (B, T, heads·D)
-  if (weights.qkv.weight.defined()) {
-    const int64_t kv_width = config.num_kv_heads * D;
-    const auto parts = apply(weights.qkv, x).split_with_sizes({config.num_heads * D, kv_width, kv_width}, -1);
-    flat = {parts[0], parts[1], parts[2]};
-  } else {
-    const auto parts = apply_each({&weights.q, &weights.k, &weights.v}, x);
-    flat = {parts[0], parts[1], parts[2]};
-  }
+  const int64_t kv_width = config.num_kv_heads * D;
+  const auto parts =
+      weights.qkv.weight.defined()
+          ? apply(weights.qkv, x).split_with_sizes({config.num_heads * D, kv_width, kv_width}, -1)
+          : apply_each({&weights.q, &weights.k, &weights.v}, x);
+  const Heads flat = {parts[0], parts[1], parts[2]};  // (B, T, heads·D)
   auto heads = [&](const at::Tensor& of_all, const Norm& norm, int64_t count) {
     if (config.qk_norm_is_per_head) return apply(config, norm, of_all.view({B, T, count, D})).transpose(1, 2);
     return apply(config, norm, of_all).view({B, T, count, D}).transpose(1, 2);
