@@ -48,7 +48,8 @@ std::string replaced(std::string text, const Words& words) {
 
 // The programs of this installation, by their paths where a shell would not find them.
 std::string runnable(const std::string& command) {
-  std::istringstream path(std::getenv("PATH") ? std::getenv("PATH") : "");
+  const char* const value = std::getenv("PATH");
+  std::istringstream path(value ? value : "");
   for (std::string folder; std::getline(path, folder, ':');) {
     std::error_code none;
     if (fs::equivalent(fs::path(folder) / "rftctl", program_folder() / "rftctl", none)) return command;

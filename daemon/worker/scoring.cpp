@@ -103,6 +103,7 @@ std::map<std::string, double> Scoring::score_validation(std::vector<ScoredComple
   std::map<std::string, double> figures;
   if (scorer_) {
     std::vector<plugins::ScoreResult> results;
+    results.reserve(episodes.size());
     for (const ScoredCompletion& episode : episodes) results.push_back(episode.result);
     figures = scorer_->summarize(requests_of(episodes), results).value_or(std::map<std::string, double>{});
   }

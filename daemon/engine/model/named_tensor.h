@@ -15,6 +15,7 @@ struct NamedTensor {
 
 inline std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
   std::vector<at::Tensor> tensors;
+  tensors.reserve(named.size());
   for (const NamedTensor& tensor : named) tensors.push_back(tensor.tensor);
   return tensors;
 }
