@@ -26,7 +26,7 @@ constexpr auto kTable = std::to_array<Command>({
     {"resume", "Continue a paused job", "rftctl resume 17", define_resume},
     {"retry", "Try a failed or cancelled job again", "rftctl retry 17", define_retry},
     {"rollouts", "Print a job's completions and scores", "rftctl rollouts 17 --last 5", define_rollouts},
-    {"scorer", "Try a scorer without a daemon", "rftctl scorer test ./scorer.py --data train.jsonl",
+    {"scorer", "Try a scorer, or give a job another", "rftctl scorer test ./scorer.py --data train.jsonl",
      define_scorer},
     {"show", "Show one job", "rftctl show 17 --plan", define_show},
     {"submit", "Give a job folder to the daemon", "rftctl submit ./fraud-triage --follow", define_submit},

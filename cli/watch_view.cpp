@@ -44,7 +44,19 @@ std::string validation_line(const Json& event) {
 }  // namespace
 
 void WatchView::add_history(const Json& rows) {
-  for (const Json& row : rows) take_metrics(whole_of(row, "iteration"), row);
+  for (const Json& row : rows) {
+    take_scorer(row);
+    take_metrics(whole_of(row, "iteration"), row);
+  }
+}
+
+// What another scorer gave does not go into one picture with the present one's.
+void WatchView::take_scorer(const Json& scored) {
+  const int64_t swaps = whole_of(scored, "scorer_swaps");
+  if (swaps <= scorer_swaps_) return;
+  scorer_swaps_ = swaps;
+  scores_.clear();
+  validations_.clear();
 }
 
 void WatchView::take_metrics(int64_t iteration, const Json& values) {
@@ -73,12 +85,14 @@ std::vector<std::string> WatchView::update(const JobUpdate& update) {
   if (update.topic == "progress") {
     job_["progress"] = event;
   } else if (update.topic == "metrics") {
+    take_scorer(event);
     const int64_t iteration = whole_of(event, "iteration");
     const Json values = part_of(event, "values");
     take_metrics(iteration, values);
     if (!values.contains("rollout/score_mean")) return {};  // of a validation, which has an event of its own
     return {metrics_line(iteration, whole_of(part_of(job_, "progress"), "num_iterations"), values)};
   } else if (update.topic == "validation") {
+    take_scorer(event);
     if (!job_["validation"].is_object()) job_["validation"] = Json::object();
     job_["validation"][text_of(event, "stage") + "/" + text_of(event, "split")] = event;
     if (flag_of(event, "best") && text_of(event, "split") == "validation") job_["validation"]["best"] = event;
@@ -96,6 +110,11 @@ std::vector<std::string> WatchView::update(const JobUpdate& update) {
     log_.push_back(line);
     if (log_.size() > kLogLines) log_.pop_front();
     if (level != "info") return {line};
+  } else if (update.topic == "scorer") {
+    if (!flag_of(event, "taken")) return {};  // a warning says why
+    job_["scorer"] = text_of(event, "scorer");
+    return {"scorer " + text_of(event, "scorer") + " in the place of " + text_of(event, "before") +
+            " after iteration " + whole(whole_of(event, "iteration"))};
   } else if (update.topic == "checkpoint") {
     return {"checkpoint " + text_of(event, "path")};
   }
@@ -108,8 +127,9 @@ std::vector<std::string> WatchView::job_changed(const Json& job) {
                     whole_of(job, "attempt") == whole_of(job_, "attempt");
   job_ = job;
   const Json validation = part_of(job, "validation");
+  for (const auto& [stage, message] : validation.items()) take_scorer(message);
   for (const auto& [stage, message] : validation.items())
-    if (text_of(message, "split") == "validation")
+    if (whole_of(message, "scorer_swaps") == scorer_swaps_ && text_of(message, "split") == "validation")
       validations_[whole_of(message, "iteration")] = number_of(message, "value");
   if (same || is_finished(text_of(job, "state"))) return {};  // the end has a line of its own
   return {headline(style_, job_)};

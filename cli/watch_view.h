@@ -32,6 +32,7 @@ class WatchView {
 
  private:
   std::vector<std::string> job_changed(const Json& job);
+  void take_scorer(const Json& scored);
   void take_metrics(int64_t iteration, const Json& values);
   size_t width() const { return static_cast<size_t>(style_.width); }
   std::string bar_of(double share, Colour colour) const;
@@ -45,6 +46,7 @@ class WatchView {
   bool lost_ = false;
   std::map<int64_t, double> scores_;       // rollout/score_mean by iteration
   std::map<int64_t, double> validations_;  // of the metric that is validated, by iteration
+  int64_t scorer_swaps_ = 0;               // before what these two hold
   std::deque<std::string> log_;            // the last lines
 };
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/scorer_swap.h"
 #include "cli/job_text.h"
 #include "cli/program.h"
 #include "cli/scorer_episodes.h"
@@ -80,10 +81,7 @@ int test_scorer(Session& session, ScorerTest test) {
   return report["errors"].empty() ? kOk : kFailed;
 }
 
-}  // namespace
-
-Run define_scorer(CLI::App& app) {
-  app.require_subcommand(1);
+Run define_scorer_test(CLI::App& app) {
   CLI::App* const part = add_part(
       app, "test", "Score given, sampled or the data's own outputs, and say what the scores are like",
       "rftctl scorer test ./scorer.py --data train.jsonl --outputs outputs.jsonl");
@@ -119,6 +117,15 @@ Run define_scorer(CLI::App& app) {
       ->check(zero_or_more());
   part->add_option("--seed", test->source.seed, "Of the sampling")->check(zero_or_more());
   return [test](Session& session) { return test_scorer(session, *test); };
+}
+
+}  // namespace
+
+Run define_scorer(CLI::App& app) {
+  app.require_subcommand(1);
+  const Run test = define_scorer_test(app), swap = define_scorer_swap(app);
+  const CLI::App* const swap_part = app.get_subcommand("swap");
+  return [=](Session& session) { return swap_part->parsed() ? swap(session) : test(session); };
 }
 
 }  // namespace rft::cli

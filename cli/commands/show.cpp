@@ -23,7 +23,7 @@ std::string details_of(const Json& job, const Style& style) {
     return number > 0 ? whole(number) : std::string(none);
   };
   add("model", text_of(job, "model"));
-  add("scorer", text_of(job, "scorer"));
+  add("scorer", scorer_cell(job));
   add("progress", progress_cell(job));
   for (const std::string& line : validation_lines(job)) add("scores", line);
   if (whole_of(job, "max_attempts") > 0) {  // its job.toml has been read

@@ -14,7 +14,7 @@ class KeyLines {
  public:
   void add(std::string_view section, std::string_view name, size_t line);
   bool given(std::string_view section, std::string_view name) const;
-  // "FILE:LINE: " of the key, of its section when only that was given, else "FILE: ".
+  // "FILE:LINE: " of the key, of its section when only that was given, else "FILE: "; "" without a file.
   std::string where(std::string_view section, std::string_view name) const;
   std::filesystem::path file;
 

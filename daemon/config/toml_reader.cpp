@@ -306,7 +306,7 @@ std::string KeyLines::where(std::string_view section, std::string_view name) con
   for (const auto& key : {fmt::format("{}.{}", section, name), fmt::format("{}.", section)})
     if (const auto found = lines_.find(key); found != lines_.end())
       return fmt::format("{}:{}: ", file.string(), found->second);
-  return file.string() + ": ";
+  return file.empty() ? "" : file.string() + ": ";
 }
 
 KeyLines read_toml(const std::filesystem::path& file, const std::vector<Key>& keys,

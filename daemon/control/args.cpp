@@ -44,6 +44,12 @@ std::optional<int64_t> Args::integer(const char* name, int64_t least, int64_t mo
   return value.get<int64_t>();
 }
 
+std::optional<Json> Args::object(const char* name) const {
+  if (!has(name)) return std::nullopt;
+  if (!args_[name].is_object()) wrong(name, "an object");
+  return args_[name];
+}
+
 int64_t Args::integer_or(const char* name, int64_t otherwise, int64_t least, int64_t most) const {
   return integer(name, least, most).value_or(otherwise);
 }

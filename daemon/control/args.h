@@ -24,6 +24,7 @@ class Args {
   int64_t integer_or(const char* name, int64_t otherwise, int64_t least, int64_t most) const;
   std::optional<int64_t> integer(const char* name, int64_t least, int64_t most) const;
   std::vector<std::string> texts(const char* name) const;  // absent: empty
+  std::optional<Json> object(const char* name) const;      // absent: nothing
   // The job argument: its number, as a number or as digits, or its name.
   std::string job() const;
 

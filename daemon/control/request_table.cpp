@@ -27,6 +27,7 @@ const auto kTable = std::to_array<RequestEntry>({
     {"resume", handle_resume, true, {"job"}},
     {"retry", handle_retry, true, {"job"}},
     {"rollouts", handle_rollouts, false, {"job"}},
+    {"scorer.swap", handle_scorer_swap, true, {"job"}},
     {"show", handle_show, false, {"job"}},
     {"snapshot", handle_snapshot, false, {}},
     {"submit", handle_submit, true, {"folder"}},

@@ -351,6 +351,32 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
   }
 }
 
+std::variant<protocol::ScorerSwap, PluginSettles> Admission::admit_swap(const fs::path& folder,
+                                                                        const ScorerChoice& choice,
+                                                                        const ScorerSwaps& before) const {
+  config::JobConfig job = config::parse_plan(folder / "plan.toml");
+  const std::string present = before.in_use ? before.in_use->plugin : job.scorer.plugin;
+  const Json present_options = before.in_use ? before.in_use->options : job.scorer.options;
+  const bool from_file = !choice.file.empty();
+  const std::string name = from_file ? choice.file.filename().string() : choice.plugin;
+  job.lines = {};  // what follows is in no file
+  job.scorer.grader.clear();
+  job.scorer.options = choice.options.value_or(name == present ? present_options : Json::object());
+  job.scorer.plugin = from_file ? "./" + name : name;  // the file, whatever is registered under its name
+  try {
+    if (!from_file)
+      for (const auto& part : parts_of(job))
+        if (plugins_.settles(part.plugin)) return PluginSettles{part.plugin};
+    pin_scorers(job, from_file ? choice.file.parent_path() : folder / "input");
+  } catch (const Error& error) {
+    throw Error(error.code(), relative_to_owner(error.what(), folder / "input"), error.field());
+  }
+  auto pinned = config::pinned_scorers(job);
+  if (from_file) pinned.front().plugin = name;
+  config::set_pinned_scorers(job, pinned);
+  return protocol::ScorerSwap{.plugin = name, .options = job.scorer.options, .scorers = job.resolved.scorers};
+}
+
 Admission::Permitted Admission::resolve(const std::string& where, const std::string& name,
                                         const fs::path& input, const std::string& kind) const {
   try {

@@ -24,6 +24,7 @@
 #include "config/job_config.h"
 #include "engine/model/model_summary.h"
 #include "jobs/plugin_watch.h"
+#include "jobs/scorer_swaps.h"
 #include "memory/estimate.h"
 #include "plugins/quarantine.h"
 #include "plugins/trust.h"
@@ -51,6 +52,12 @@ class Admission {
   // the reason for a rejection: file, line and mend, paths relative to the job folder; Error(io | resource)
   // when it is not the folder's fault.
   std::variant<Admitted, PluginSettles> admit(int64_t id, const std::filesystem::path& folder);
+
+  // The scorer that is to take the place of an admitted job's own, under the same rules and pinned like it;
+  // without a number. `folder` is the job's. Throws Error.
+  std::variant<protocol::ScorerSwap, PluginSettles> admit_swap(const std::filesystem::path& folder,
+                                                               const ScorerChoice& choice,
+                                                               const ScorerSwaps& before) const;
 
  private:
   struct Permitted {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "jobs/scorer_swaps.h"
 
 namespace rft::jobs {
 
@@ -115,6 +116,7 @@ struct Job {
   FolderIdentity identity;       // of the source
   std::string manifest_digest;   // SHA-256 of the manifest of what was admitted
   Json validation;  // the last validation message of each stage and split: {"base/validation": {...}}
+  ScorerSwaps swaps;
   SystemTime created_at;
   SystemTime started_at;   // of the first attempt; the epoch: never
   SystemTime finished_at;  // the epoch: not yet

@@ -90,6 +90,28 @@ class Jobs::Implementation {
     ledger.when(id, std::move(effect), done);
   }
 
+  // Answers whoever asked by that mutation for another scorer, once it is taken or refused, or the job is at
+  // rest and its next attempt will decide.
+  void answer_swap(int64_t id, const std::string& mutation_id, const Done& done) {
+    const ScorerSwaps& swaps = row(id).swaps;
+    const int64_t number = swaps.mutation == mutation_id ? swaps.last.number : 0;
+    ledger.when(
+        id,
+        [number](const Job& job) {
+          return job.swaps.last.number != number || !job.swaps.pending() || is_at_rest(job);
+        },
+        [this, id, number, done](Answer answer) {
+          const ScorerSwaps now = row(id).swaps;
+          if (answer.error) return done(answer);
+          if (now.last.number != number)
+            answer.error = Error(ErrorCode::conflict,
+                                 fmt::format("a later swap, to {}, took its place", now.last.plugin));
+          else if (now.state == SwapState::refused)
+            answer.error = Error(ErrorCode::plugin, now.reason);
+          done(answer);
+        });
+  }
+
   Home home;
   EventSink sink;
   Ledger ledger;
@@ -371,6 +393,25 @@ void Jobs::retry(const std::string& job, const std::string& mutation_id, const D
               "job");
         part.lifecycle.queue_again(row.id, mutation_id, state != State::retrying);
       });
+}
+
+void Jobs::swap_scorer(const std::string& job, const ScorerChoice& choice, const std::string& mutation_id,
+                       const Done& done) {
+  auto& part = *implementation_;
+  const auto known = mutation_id.empty() ? std::nullopt : part.ledger.store().job_of_mutation(mutation_id);
+  if (known) return part.answer_swap(*known, mutation_id, done);
+  const Job row = part.row(part.find_to_change(job));
+  const State state = state_of(row.status);
+  if (is_finished(state) || state == State::checking)
+    throw Error(ErrorCode::conflict,
+                fmt::format("job {} is {}; only the scorer of a running or waiting job can be swapped",
+                            row.id, to_string(state)),
+                "job");
+  part.lifecycle.swap_scorer(row.id, choice, mutation_id,
+                             [&part, id = row.id, mutation_id, done](const std::optional<Error>& error) {
+                               if (error) return done({error, part.ledger.view(id)});
+                               part.answer_swap(id, mutation_id, done);
+                             });
 }
 
 void Jobs::wait(const std::string& job, const Done& done) {

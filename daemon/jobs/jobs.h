@@ -49,9 +49,10 @@ struct JobView {
   std::string next_attempt_at;  // of a retrying job
   Json progress;                // the worker's last progress message, or null
   Json metrics;                 // the values of its last metrics message, or null
-  Json validation;  // {"base/validation": {...}, "best": {...}}: its last validation message per stage and
-                    // split
-  Json result;      // of a succeeded job, as its worker told; else null
+  Json validation;   // {"base/validation": {...}, "best": {...}}: its last validation message per stage and
+                     // split
+  Json scorer_swap;  // the last one that was asked for (scorer_swaps.h), or null
+  Json result;       // of a succeeded job, as its worker told; else null
   std::vector<std::string> warnings;  // "score_gap: …": a running job's last few, all of a succeeded one
 };
 
@@ -132,6 +133,11 @@ class Jobs {
   // A failed or cancelled job is queued again, from its last resume point, with all its attempts; a retrying
   // one starts without its delay.
   void retry(const std::string& job, const std::string& mutation_id, const Done& done);
+  // Another scorer in the place of the job's own, between two of its iterations. Answered when the worker has
+  // taken it; with Error(plugin) and the reason when it has refused it. Of a job that is not running it is
+  // kept, and answered at once: the next attempt takes it, or pauses the job.
+  void swap_scorer(const std::string& job, const ScorerChoice& choice, const std::string& mutation_id,
+                   const Done& done);
   // Changes nothing: answered once the job is finished (or at once if it is).
   void wait(const std::string& job, const Done& done);
 

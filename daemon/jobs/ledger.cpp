@@ -16,6 +16,13 @@ void set_status(Job& job, const Status& status) {
   const auto now = std::chrono::system_clock::now();
   if (state == State::running && job.started_at == SystemTime{}) job.started_at = now;
   job.finished_at = is_finished(state) ? now : SystemTime{};
+  if (!job.swaps.pending()) return;
+  // Whoever asked for another scorer is answered once the job is at rest; nobody waits for it any more.
+  if (state != State::running) job.swaps.last.pause_if_refused = true;
+  if (is_finished(state)) {
+    job.swaps.state = SwapState::refused;
+    job.swaps.reason = "the job ended before its next iteration";
+  }
 }
 
 // A finished job's warnings are in what its worker told last.
@@ -77,9 +84,15 @@ void Ledger::record(int64_t id, const Status& status) {
   changed(id);
 }
 
-void Ledger::try_save(int64_t id) {
+void Ledger::amend(int64_t id, const std::function<void(Job&)>& change, const std::string& happened) {
+  change(live_.at(id)->job);
+  try_save(id, happened);
+  changed(id);
+}
+
+void Ledger::try_save(int64_t id, const std::string& happened) {
   try {
-    store_.update(live_.at(id)->job);
+    store_.update(live_.at(id)->job, "", happened);
     unsaved_.erase(id);
   } catch (const Error& error) {
     spdlog::error("{}; trying again in {} s", error.what(), kSaveAgainAfter.count());
@@ -170,6 +183,7 @@ JobView Ledger::view(const Job& job, const LiveJob* live) const {
   view.started_at = time_text(job.started_at);
   view.finished_at = time_text(job.finished_at);
   view.validation = job.validation;
+  view.scorer_swap = jobs::view_of(job.swaps);
   if (const auto* failed = std::get_if<Failed>(&job.status)) {
     view.code = failed->code;
     view.failure = failed->failure;
@@ -214,6 +228,7 @@ Json to_json(const JobView& view) {
   value("metrics", view.metrics);
   value("validation", view.validation);
   value("result", view.result);
+  value("scorer_swap", view.scorer_swap);
   if (!view.warnings.empty()) json["warnings"] = view.warnings;
   return json;
 }

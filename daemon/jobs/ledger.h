@@ -60,9 +60,11 @@ class Ledger {
                const std::function<void(Job&)>& also = {});
   // Because it happened: kept in any case. The LiveJob of a job that is finished now is gone after it.
   void record(int64_t id, const Status& status);
+  // The same of what is no change of its status; `happened` is told in its history.
+  void amend(int64_t id, const std::function<void(Job&)>& change, const std::string& happened);
   // The row without a new status, such as an attempt's number. `save` throws; `try_save` tries again later.
   void save(const Job& job) { store_.update(job); }
-  void try_save(int64_t id);
+  void try_save(int64_t id, const std::string& happened = "");
   // Changes what the job shows, not what is kept.
   void note(int64_t id, const std::string& text);
   void publish(int64_t id, std::string_view kind, const Json& event) const;

@@ -12,7 +12,6 @@
 #include "jobs/folder.h"
 #include "memory/estimate.h"
 #include "plugins/quarantine.h"
-#include "plugins/scorer_host.h"
 
 namespace rft::jobs {
 namespace asio = boost::asio;
@@ -36,8 +35,9 @@ void verify_admitted(const std::filesystem::path& folder, const std::string& man
 }
 
 // A plugin may have gone into quarantine while a job that names it waited for its turn.
-void refuse_quarantined(const std::filesystem::path& folder, const plugins::Quarantine& quarantine) {
-  for (const auto& scorer : config::pinned_scorers(config::parse_plan(folder / "plan.toml")))
+void refuse_quarantined(const std::filesystem::path& folder, const ScorerSwaps& swaps,
+                        const plugins::Quarantine& quarantine) {
+  for (const auto& scorer : scorers_in_use(config::parse_plan(folder / "plan.toml"), swaps))
     if (const auto report = quarantine.find(scorer.digest))
       throw Error(ErrorCode::unsupported, "scorer " + scorer.plugin + ": " + plugins::why_refused(*report));
 }
@@ -67,7 +67,8 @@ Lifecycle::Lifecycle(asio::io_context& io, Options options, Ledger& ledger, Plug
       queue_(options_.cores, options_.gpus, options_.memory),
       supervisor_(io, executor, options_.worker_socket, options_.config.worker,
                   {[this](int64_t id, const Json& report) { message(id, report); },
-                   [this](int64_t id, const AttemptEnd& end) { attempt_ended(id, end); }}),
+                   [this](int64_t id, const AttemptEnd& end) { attempt_ended(id, end); },
+                   [this](int64_t id) { worker_connected(id); }}),
       intake_(io, pool_, options_.home.incoming(), options_.config.intake.settle_s,
               {[this](const FolderIdentity& identity) {
                  return ledger_.store().job_of_folder(identity).has_value();
@@ -80,25 +81,6 @@ Lifecycle::~Lifecycle() {
   *self_ = nullptr;
   pool_.stop();
   pool_.join();
-}
-
-template <class Work, class Then>
-void Lifecycle::offload(Work work, Then then) {
-  asio::post(pool_, [&io = io_, self = self_, work = std::move(work), then = std::move(then)] {
-    using Result = decltype(work());
-    std::optional<Result> result;
-    std::optional<Error> error;
-    try {
-      result = work();
-    } catch (const Error& caught) {
-      error = caught;
-    } catch (const std::exception& caught) {
-      error = Error(ErrorCode::io, caught.what());
-    }
-    asio::post(io, [self, then, result = std::move(result), error] {
-      if (*self != nullptr) then(result, error);
-    });
-  });
 }
 
 void Lifecycle::later(int64_t id, double delay_s, std::function<void()> step) {
@@ -333,9 +315,9 @@ void Lifecycle::begin_attempt(int64_t id, const Allocation& allocation) {
   ledger_.note(id, "its files are being verified");
   offload(
       [folder = options_.home.job(live.job.folder_name()), digest = live.job.manifest_digest,
-       quarantine = plugins::Quarantine(options_.home.quarantine())] {
+       swaps = live.job.swaps, quarantine = plugins::Quarantine(options_.home.quarantine())] {
         verify_admitted(folder, digest);
-        refuse_quarantined(folder, quarantine);
+        refuse_quarantined(folder, swaps, quarantine);
         return true;
       },
       [this, id, turn, allocation](const auto&, const std::optional<Error>& error) {
@@ -430,6 +412,8 @@ void Lifecycle::message(int64_t id, const Json& report) {
     event["level"] = "warning";
     event["message"] = live->warnings.back();
     return ledger_.publish(id, "log", event);
+  } else if (type == "scorer_swap") {
+    return scorer_decided(id, protocol::scorer_swap_outcome_from_json(report));
   } else if (type == "resume_point") {
     live->resume_iteration = event.value("iteration", int64_t{0});
     return;
@@ -477,34 +461,6 @@ void Lifecycle::attempt_stopped(int64_t id, Request request) {
   }
   ledger_.record(id, Queued{"the daemon ended; the job goes on from its last resume point"});
   enqueue(id);
-}
-
-void Lifecycle::quarantine_scorer(const Job& job, const AttemptEnd& end) const try {
-  if (!plugins::calls_for_quarantine(end.failure)) return;
-  const auto folder = options_.home.job(job.folder_name());
-  const config::JobConfig plan = config::parse_plan(folder / "plan.toml");
-  const auto pinned = config::pinned_scorers(plan);
-  const auto failed = std::ranges::find(pinned, end.sub_scorer, &config::PinnedScorer::name);
-  if (failed == pinned.end()) return;
-  plugins::ScorerOptions scorer;
-  scorer.host_program = plugins::host_program_beside_executable();
-  scorer.plugin_path = failed->path;
-  scorer.name = failed->plugin;
-  scorer.options = failed->options;
-  scorer.timeout_s = plan.scorer.timeout_s;
-  scorer.allow_network = plan.scorer.network;
-  scorer.trusted = failed->trusted;
-  scorer.work_dir = folder / "input";
-  scorer.failed_input = folder / "failed-input.jsonl";
-  plugins::Quarantine(options_.home.quarantine())
-      .add({.digest = failed->digest,
-            .failure = end.failure,
-            .reason = end.reason,
-            .job = job.id,
-            .at = time_text(std::chrono::system_clock::now())},
-           scorer, "scorer");
-} catch (const std::exception& error) {
-  spdlog::error("the scorer of job {} could not be put into quarantine: {}", job.id, error.what());
 }
 
 void Lifecycle::attempt_failed(int64_t id, const AttemptEnd& end) {

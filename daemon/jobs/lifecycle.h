@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -60,6 +61,9 @@ class Lifecycle {
   void pause(int64_t id, const std::string& mutation_id);
   void cancel(int64_t id, const std::string& mutation_id);
   void queue_again(int64_t id, const std::string& mutation_id, bool with_all_attempts);
+  // The same once the scorer has been looked at, or `then` is told what is wrong with it.
+  void swap_scorer(int64_t id, const ScorerChoice& choice, const std::string& mutation_id,
+                   std::function<void(const std::optional<Error>&)> then);
 
   std::vector<SettlingFolder> settling() const { return intake_.settling(); }
   std::optional<SettlingFolder> settling(const std::string& name) const { return intake_.settling(name); }
@@ -94,6 +98,10 @@ class Lifecycle {
   void wait_for_retry(int64_t id);
 
   void message(int64_t id, const Json& message);
+  void worker_connected(int64_t id);
+  void keep_swap(LiveJob& live, protocol::ScorerSwap swap, const std::string& mutation_id,
+                 const std::function<void(const std::optional<Error>&)>& then);
+  void scorer_decided(int64_t id, const protocol::ScorerSwapOutcome& outcome);
   void attempt_ended(int64_t id, const AttemptEnd& end);
   void attempt_stopped(int64_t id, Request request);
   void quarantine_scorer(const Job& job, const AttemptEnd& end) const;
@@ -117,5 +125,24 @@ class Lifecycle {
   std::function<void()> stopped_;              // set while stopping
   std::shared_ptr<Lifecycle*> self_;
 };
+
+template <class Work, class Then>
+void Lifecycle::offload(Work work, Then then) {
+  boost::asio::post(pool_, [&io = io_, self = self_, work = std::move(work), then = std::move(then)] {
+    using Result = decltype(work());
+    std::optional<Result> result;
+    std::optional<Error> error;
+    try {
+      result = work();
+    } catch (const Error& caught) {
+      error = caught;
+    } catch (const std::exception& caught) {
+      error = Error(ErrorCode::io, caught.what());
+    }
+    boost::asio::post(io, [self, then, result = std::move(result), error] {
+      if (*self != nullptr) then(result, error);
+    });
+  });
+}
 
 }  // namespace rft::jobs

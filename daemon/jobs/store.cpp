@@ -8,7 +8,7 @@
 namespace rft::jobs {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr int kApplicationId = 0x72667464;  // "rftd"
 // A mutation's id must outlive any client that might send it again.
 constexpr int64_t kMutationDays = 30;
@@ -36,7 +36,8 @@ CREATE TABLE jobs (
   validation TEXT NOT NULL,
   created_ms INTEGER NOT NULL,
   started_ms INTEGER NOT NULL,
-  finished_ms INTEGER NOT NULL
+  finished_ms INTEGER NOT NULL,
+  swaps TEXT NOT NULL DEFAULT 'null'
 );
 CREATE INDEX jobs_by_state ON jobs (state);
 CREATE INDEX jobs_by_name ON jobs (name);
@@ -57,24 +58,26 @@ CREATE TABLE history (
 CREATE INDEX history_by_job ON history (job);
 )";
 
+// From version 1, in which no scorer could be swapped.
+constexpr const char* kUpgrade = "ALTER TABLE jobs ADD COLUMN swaps TEXT NOT NULL DEFAULT 'null'";
+
 constexpr const char* kColumns =
     "id, name, status, owner, attempt, num_failures, max_attempts, cores, gpus, model, scorer, source, "
     "keep_source, source_device, source_inode, source_changed_ns, manifest_digest, validation, created_ms, "
-    "started_ms, finished_ms";
+    "started_ms, finished_ms, swaps";
 
 constexpr const char* kInsert =
     "INSERT INTO jobs (name, status, owner, attempt, num_failures, max_attempts, cores, gpus, model, scorer, "
     "source, keep_source, source_device, source_inode, source_changed_ns, manifest_digest, validation, "
     "created_ms, "
-    "started_ms, finished_ms, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-    "?15, ?16, "
-    "?17, ?18, ?19, ?20, ?21)";
+    "started_ms, finished_ms, swaps, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+    "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 
 constexpr const char* kUpdate =
     "UPDATE jobs SET name = ?1, status = ?2, owner = ?3, attempt = ?4, num_failures = ?5, max_attempts = ?6, "
     "cores = ?7, gpus = ?8, model = ?9, scorer = ?10, source = ?11, keep_source = ?12, source_device = ?13, "
     "source_inode = ?14, source_changed_ns = ?15, manifest_digest = ?16, validation = ?17, created_ms = ?18, "
-    "started_ms = ?19, finished_ms = ?20, state = ?21 WHERE id = ?22";
+    "started_ms = ?19, finished_ms = ?20, swaps = ?21, state = ?22 WHERE id = ?23";
 
 int64_t to_ms(SystemTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
@@ -110,6 +113,7 @@ void bind_job(SQLite::Statement& statement, const Job& job) {
   statement.bind(++column, dump_json(job.validation));
   for (const auto time : {job.created_at, job.started_at, job.finished_at})
     statement.bind(++column, to_ms(time));
+  statement.bind(++column, dump_json(to_json(job.swaps)));
   statement.bind(++column, std::string(to_string(state_of(job.status))));
 }
 
@@ -136,6 +140,7 @@ Job read_job(SQLite::Statement& row) {
   job.created_at = from_ms(integer());
   job.started_at = from_ms(integer());
   job.finished_at = from_ms(integer());
+  job.swaps = scorer_swaps_from_json(parse_json(text(), fmt::format("the swaps of job {}", job.id)));
   return job;
 }
 
@@ -145,12 +150,12 @@ std::vector<Job> read_jobs(SQLite::Statement& query) {
   return jobs;
 }
 
-void add_history(SQLite::Database& database, const Job& job) {
+void add_history(SQLite::Database& database, const Job& job, const std::string& reason) {
   SQLite::Statement insert(database,
                            "INSERT INTO history (job, state, reason, attempt, at_ms) VALUES (?, ?, ?, ?, ?)");
   insert.bind(1, job.id);
   insert.bind(2, std::string(to_string(state_of(job.status))));
-  insert.bind(3, reason_of(job.status));
+  insert.bind(3, reason);
   insert.bind(4, job.attempt);
   insert.bind(5, to_ms(std::chrono::system_clock::now()));
   insert.exec();
@@ -199,6 +204,13 @@ void make_schema(SQLite::Database& database) {
   transaction.commit();
 }
 
+void upgrade(SQLite::Database& database) {
+  SQLite::Transaction transaction(database);
+  database.exec(kUpgrade);
+  database.exec(fmt::format("PRAGMA user_version = {}", kSchemaVersion));
+  transaction.commit();
+}
+
 }  // namespace
 
 Store::Store(const std::filesystem::path& file) : database_(open_database(file)) {
@@ -207,7 +219,9 @@ Store::Store(const std::filesystem::path& file) : database_(open_database(file))
     database_.exec("PRAGMA journal_mode = WAL");
     database_.exec("PRAGMA synchronous = FULL");
     database_.exec("PRAGMA cache_size = -256");  // KiB: a row is read when its job changes, and seldom else
-    if (database_.execAndGet("PRAGMA user_version").getInt() == 0) make_schema(database_);
+    const int version = database_.execAndGet("PRAGMA user_version").getInt();
+    if (version == 0) make_schema(database_);
+    if (version == 1) upgrade(database_);
     SQLite::Statement prune(database_, "DELETE FROM mutations WHERE at_ms < ?");
     prune.bind(1, to_ms(std::chrono::system_clock::now() - std::chrono::hours(24 * kMutationDays)));
     prune.exec();
@@ -228,14 +242,14 @@ void Store::add(std::vector<Job>& jobs, const std::string& mutation_id) {
       insert.exec();
       insert.reset();
       job.id = database_.getLastInsertRowid();
-      add_history(database_, job);
+      add_history(database_, job, reason_of(job.status));
     }
     if (!jobs.empty()) remember_mutation(database_, mutation_id, jobs.front().id);
     transaction.commit();
   });
 }
 
-void Store::update(const Job& job, const std::string& mutation_id) {
+void Store::update(const Job& job, const std::string& mutation_id, const std::string& happened) {
   guarded(fmt::format("cannot keep the state of job {}", job.id), [&] {
     SQLite::Transaction transaction(database_);
     SQLite::Statement present(database_, "SELECT state FROM jobs WHERE id = ?");
@@ -249,9 +263,10 @@ void Store::update(const Job& job, const std::string& mutation_id) {
                                                    from ? to_string(*from) : "unreadable", to_string(to)));
     SQLite::Statement update(database_, kUpdate);
     bind_job(update, job);
-    update.bind(22, job.id);
+    update.bind(23, job.id);
     update.exec();
-    if (*from != to) add_history(database_, job);
+    if (*from != to) add_history(database_, job, reason_of(job.status));
+    if (!happened.empty()) add_history(database_, job, happened);
     remember_mutation(database_, mutation_id, job.id);
     transaction.commit();
   });

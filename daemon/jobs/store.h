@@ -41,8 +41,9 @@ class Store {
   //
   // Gives each job its id. `mutation_id` (empty: none) is remembered with the first.
   void add(std::vector<Job>& jobs, const std::string& mutation_id = "");
-  // Throws Error(conflict) for a transition that is not legal.
-  void update(const Job& job, const std::string& mutation_id = "");
+  // Throws Error(conflict) for a transition that is not legal. `happened` (empty: nothing) is a line of the
+  // history although the state is the same.
+  void update(const Job& job, const std::string& mutation_id = "", const std::string& happened = "");
 
   std::optional<Job> find(int64_t id) const;
   std::optional<int64_t> newest_named(const std::string& name) const;

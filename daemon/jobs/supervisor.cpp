@@ -113,6 +113,7 @@ void Supervisor::greet(const std::shared_ptr<WorkerSession>& session, const Json
       session->send({{"type", "welcome"}});
       attempt.deadline.cancel();
       if (attempt.request != Request::none) stop(hello.job, attempt.request);
+      events_.connected(hello.job);
       return;
     }
   } catch (const Error& error) {
@@ -139,6 +140,11 @@ void Supervisor::start(int64_t job, const std::filesystem::path& folder, int64_t
   kill_after(job, *attempt, config_.connect_timeout_s,
              fmt::format("its worker did not report within {} s of its start", config_.connect_timeout_s));
   attempts_[job] = std::move(attempt);
+}
+
+void Supervisor::tell(int64_t job, const Json& command) {
+  const auto found = attempts_.find(job);
+  if (found != attempts_.end() && found->second->session) found->second->session->send(command);
 }
 
 void Supervisor::stop(int64_t job, Request request) {

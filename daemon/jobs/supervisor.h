@@ -28,6 +28,7 @@ class Supervisor {
   struct Events {
     std::function<void(int64_t job, const Json& message)> message;  // progress, metrics, …; not finished
     std::function<void(int64_t job, const AttemptEnd& end)> ended;
+    std::function<void(int64_t job)> connected;  // its worker, which hears what it is told from now on
   };
 
   // Binds `socket` (a stale one is replaced: the caller holds the home's lock).
@@ -38,6 +39,8 @@ class Supervisor {
 
   // Throws Error when the worker cannot be started.
   void start(int64_t job, const std::filesystem::path& folder, int64_t attempt, const Allocation& allocation);
+  // Says something to its worker, if it is connected.
+  void tell(int64_t job, const Json& command);
   // Asks a running attempt to write a resume point and end; kills it when it has not within stop_timeout_s.
   // Its end is reported as stopped.
   void stop(int64_t job, Request request);

@@ -50,6 +50,23 @@ Json to_json(const WorkerFinished& finished) {
   return message;
 }
 
+std::string title_of(const ScorerSwap& swap) {
+  return swap.plugin + (swap.options.empty() ? "" : " " + dump_json(swap.options));
+}
+
+Json to_json(const ScorerSwap& swap) {
+  return {{"type", "swap_scorer"},   {"number", swap.number},   {"plugin", swap.plugin},
+          {"options", swap.options}, {"scorers", swap.scorers}, {"pause_if_refused", swap.pause_if_refused}};
+}
+
+Json to_json(const ScorerSwapOutcome& outcome) {
+  return {{"type", "scorer_swap"},
+          {"swap", to_json(outcome.swap)},
+          {"taken", outcome.taken},
+          {"iteration", outcome.iteration},
+          {"reason", outcome.reason}};
+}
+
 WorkerHello hello_from_json(const Json& message) {
   return reading("hello", [&] {
     expect_type(message, "hello");
@@ -81,6 +98,22 @@ WorkerFinished finished_from_json(const Json& message) {
     if (finished.outcome == WorkerOutcome::paused) finished.pause_reason = message.at("reason");
     finished.result = message.value("result", Json::object());
     return finished;
+  });
+}
+
+ScorerSwap scorer_swap_from_json(const Json& message) {
+  return reading("swap_scorer", [&] {
+    expect_type(message, "swap_scorer");
+    return ScorerSwap{message.at("number"), message.at("plugin"), message.at("options"),
+                      message.at("scorers"), message.at("pause_if_refused")};
+  });
+}
+
+ScorerSwapOutcome scorer_swap_outcome_from_json(const Json& message) {
+  return reading("scorer_swap", [&] {
+    expect_type(message, "scorer_swap");
+    return ScorerSwapOutcome{scorer_swap_from_json(message.at("swap")), message.at("taken"),
+                             message.at("iteration"), message.at("reason")};
   });
 }
 

@@ -53,6 +53,11 @@ void DaemonLink::send(const Json& message) {
   });
 }
 
+std::optional<protocol::ScorerSwap> DaemonLink::take_scorer_swap() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(scorer_swap_, std::nullopt);
+}
+
 void DaemonLink::await_welcome() {
   std::vector<std::string> lines;
   while (lines.empty()) {
@@ -87,8 +92,13 @@ void DaemonLink::read_commands() {
 
 void DaemonLink::take_commands(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) {
-    const std::string type = parse_json(line, "the daemon's command").value("type", "");
+    const Json command = parse_json(line, "the daemon's command");
+    const std::string type = command.value("type", "");
     if (type == "pause" || type == "stop") stop_once();
+    if (type == "swap_scorer") {
+      const std::lock_guard lock(mutex_);
+      scorer_swap_ = protocol::scorer_swap_from_json(command);
+    }
   }
 }
 

@@ -9,6 +9,8 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,6 +32,8 @@ class DaemonLink {
   DaemonLink& operator=(const DaemonLink&) = delete;
 
   void send(const Json& message);  // from any thread
+  // The newest scorer that the daemon has named since the last call, if any. From any thread.
+  std::optional<protocol::ScorerSwap> take_scorer_swap();
 
  private:
   void await_welcome();
@@ -41,6 +45,8 @@ class DaemonLink {
   boost::asio::io_context io_;
   boost::asio::local::stream_protocol::socket socket_{io_};
   std::function<void()> on_stop_;
+  std::mutex mutex_;
+  std::optional<protocol::ScorerSwap> scorer_swap_;  // under the mutex
   // Only the link's thread touches what follows.
   std::array<char, 4096> buffer_{};
   protocol::LineSplitter splitter_;

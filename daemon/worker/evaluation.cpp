@@ -53,7 +53,7 @@ std::map<std::string, double> means(const std::vector<ScoredCompletion>& episode
   for (const ScoredCompletion& episode : episodes) {
     sums["score_mean"] += episode.result.score.value();
     sums["completion_length"] += static_cast<double>(episode.request.completion_tokens);
-    sums["cut_share"] += episode.completion.finish == engine::FinishReason::length ? 1 : 0;
+    sums["cut_share"] += episode.request.finish_reason == "length" ? 1 : 0;
     for (const auto& [name, value] : episode.result.sub_scores) sums[name] += value;
   }
   for (auto& [name, sum] : sums) sum /= static_cast<double>(episodes.size());
@@ -66,16 +66,12 @@ void remember(Run& run, const std::string& split, const std::string& stage, cons
 
 }  // namespace
 
-Evaluation evaluate(Run& run, const engine::Decoder& model, const std::vector<Example>& examples,
-                    const std::string& split, const std::string& stage) {
-  EvaluationProgress progress(run.reporter, split);
-  std::vector<ScoredCompletion> episodes = complete(run, model, examples, progress);
-  const auto own_figures = run.scoring.score_validation(episodes, progress);
-
+Evaluation measure(Scoring& scoring, const std::string& metric, std::vector<ScoredCompletion>& episodes,
+                   engine::ProgressSink& progress) {
+  const auto own_figures = scoring.score_validation(episodes, progress);
   Evaluation evaluation;
   evaluation.values = means(episodes);
   for (const auto& [name, value] : own_figures) evaluation.values[name] = value;
-  const std::string& metric = run.config.validation.metric;
   if (!evaluation.values.contains(metric)) {
     std::string known;
     for (const auto& [name, value] : evaluation.values) known += (known.empty() ? "" : ", ") + name;
@@ -83,44 +79,68 @@ Evaluation evaluate(Run& run, const engine::Decoder& model, const std::vector<Ex
                 "[validation] metric \"" + metric + "\" is none of this scorer's figures: " + known);
   }
   evaluation.value = evaluation.values.at(metric);
+  return evaluation;
+}
 
+void journal_evaluation(Run& run, const EvaluationKey& key, const std::vector<ScoredCompletion>& episodes,
+                        bool rescored) {
+  const Json name = {{"split", key.split}, {"stage", key.stage}, {"iteration", key.iteration}};
+  Json evaluation = name;
+  if (rescored) evaluation["rescored"] = true;
+  evaluation["generation_s"] = Json::array();
+  std::vector<Json> lines;
   for (const ScoredCompletion& episode : episodes) {
-    Json line = {{"split", split}, {"stage", stage}, {"iteration", run.state.iteration}};
-    line.update(to_json(episode));
-    line["record"] = episode.example->record;
-    run.reporter.validated(line);
+    lines.push_back(name);
+    lines.back().update(to_json(episode));
+    lines.back()["record"] = episode.example->record;
+    evaluation["generation_s"].push_back(episode.request.generation_s);
   }
+  run.reporter.evaluated(evaluation, lines);
+}
+
+std::map<std::string, double> metrics_of(const std::string& split, const Evaluation& evaluation) {
   std::map<std::string, double> metrics;
   for (const auto& [name, value] : evaluation.values) metrics[split + "/" + name] = value;
-  run.reporter.metrics(metrics);
+  return metrics;
+}
+
+Evaluation evaluate(Run& run, const engine::Decoder& model, const std::vector<Example>& examples,
+                    const std::string& split, const std::string& stage) {
+  EvaluationProgress progress(run.reporter, split);
+  std::vector<ScoredCompletion> episodes = complete(run, model, examples, progress);
+  const std::string& metric = run.config.validation.metric;
+  Evaluation evaluation = measure(run.scoring, metric, episodes, progress);
+  journal_evaluation(run, {split, stage, run.state.iteration}, episodes);
+  run.reporter.metrics(metrics_of(split, evaluation));
   run.reporter.log("info", fmt::format("{} ({}): {} {:.4f} over {} records", split, stage, metric,
                                        evaluation.value, examples.size()));
   return evaluation;
 }
 
-void report_evaluation(Run& run, const std::string& split, const std::string& stage, int64_t iteration,
-                       const Evaluation& evaluation, bool best) {
-  run.reporter.send({{"type", "validation"},
-                     {"stage", stage},
-                     {"split", split},
-                     {"iteration", iteration},
-                     {"epoch", run.state.epoch_validated},
-                     {"metric", run.config.validation.metric},
-                     {"value", evaluation.value},
-                     {"values", evaluation.values},
-                     {"best", best}});
+void report_evaluation(Run& run, const EvaluationKey& key, const Evaluation& evaluation, bool best) {
+  Json event = {{"type", "validation"},
+                {"stage", key.stage},
+                {"split", key.split},
+                {"iteration", key.iteration},
+                {"epoch", key.iteration == 0 ? 0 : run.length.epoch_of(key.iteration)},
+                {"metric", run.config.validation.metric},
+                {"value", evaluation.value},
+                {"values", evaluation.values},
+                {"best", best}};
+  if (const int64_t swaps = run.state.scorer_swaps(); swaps > 0) event["scorer_swaps"] = swaps;
+  run.reporter.send(event);
 }
 
 void evaluate_once(Run& run, const std::string& stage) {
   if (!run.state.has_result("validation", stage)) {
     const Evaluation evaluation = evaluate(run, *run.policy, run.data.validation, "validation", stage);
     remember(run, "validation", stage, evaluation);
-    report_evaluation(run, "validation", stage, run.state.iteration, evaluation, /*best=*/false);
+    report_evaluation(run, {"validation", stage, run.state.iteration}, evaluation, /*best=*/false);
   }
   if (!run.data.test.empty() && !run.state.has_result("test", stage)) {
     const Evaluation evaluation = evaluate(run, *run.policy, run.data.test, "test", stage);
     remember(run, "test", stage, evaluation);
-    report_evaluation(run, "test", stage, run.state.iteration, evaluation, /*best=*/false);
+    report_evaluation(run, {"test", stage, run.state.iteration}, evaluation, /*best=*/false);
   }
 }
 
@@ -133,7 +153,7 @@ void evaluate_exported_model(Run& run) {
   const Evaluation evaluation =
       evaluate(run, *model, has_test ? run.data.test : run.data.validation, split, "final");
   remember(run, split, "final", evaluation);
-  report_evaluation(run, split, "final", run.state.best().iteration, evaluation, /*best=*/true);
+  report_evaluation(run, {split, "final", run.state.best().iteration}, evaluation, /*best=*/true);
 }
 
 }  // namespace rft::worker

@@ -127,6 +127,14 @@ void journal(Run& run, const std::vector<ScoredCompletion>& episodes,
   }
 }
 
+// What another scorer would be tried on.
+void keep_last_batch(Run& run, const std::vector<ScoredCompletion>& episodes) {
+  run.last_batch.clear();
+  const size_t count = std::min(episodes.size(), plugins::kEpisodesPerBatch);
+  for (size_t i = episodes.size() - count; i < episodes.size(); ++i)
+    run.last_batch.push_back(episodes[i].request);
+}
+
 }  // namespace
 
 Prompts next_prompts(const Run& run) {
@@ -205,6 +213,7 @@ void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
   ++run.state.iteration;
 
   journal(run, scored, report.kl_to_reference);
+  keep_last_batch(run, scored);
   auto metrics = rollout_metrics(scored);
   metrics.merge(report.metrics);
   metrics["memory/peak_bytes"] = static_cast<double>(peak_memory_bytes());
@@ -235,7 +244,7 @@ void validate_epoch(Run& run) {
   keep_checkpoint(run, evaluation.value);
   state.epochs_without_gain = gained ? 0 : state.epochs_without_gain + 1;
   if (gained) state.results["validation"]["best"] = evaluation.values;
-  report_evaluation(run, "validation", "epoch", state.iteration, evaluation, gained);
+  report_evaluation(run, {"validation", "epoch", state.iteration}, evaluation, gained);
   act_on(run, watch_epoch(run.config.watch, evaluation.values.at("score_mean"), state.watch));
 
   const config::ValidationConfig& validation = run.config.validation;

@@ -3,6 +3,7 @@
 #include "worker/checkpoints.h"
 #include "worker/evaluation.h"
 #include "worker/iteration.h"
+#include "worker/scorer_swap.h"
 #include "worker/warm_up.h"
 
 namespace rft::worker {
@@ -27,7 +28,8 @@ void tell_story(Run& run) {
       prune_checkpoints(run);
     }
     if (finished(run)) break;
-    if (!run.pause_reason.empty()) return;  // a watch wants its owner to look
+    swap_scorer(run);                       // where its owner has named another
+    if (!run.pause_reason.empty()) return;  // its owner should look
 
     const Prompts prompts = next_prompts(run);
     Completions completions = roll_out(run, prompts);

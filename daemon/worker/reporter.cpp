@@ -23,7 +23,8 @@ Reporter::Files::Files(const std::filesystem::path& job_folder)
     : log(job_folder / "log.txt"),
       metrics(job_folder / "metrics.jsonl"),
       rollouts(job_folder / "rollouts.jsonl"),
-      validation(job_folder / "validation.jsonl") {}
+      validation(job_folder / "validation.jsonl"),
+      evaluations(job_folder / "evaluations.jsonl") {}
 
 Reporter::Reporter(const std::filesystem::path& job_folder, DaemonLink* link,
                    const std::atomic<bool>& stop_requested, const engine::Ranks& ranks)
@@ -36,6 +37,7 @@ void Reporter::restore(const FileLengths& lengths) {
   files_->metrics.cut_to(lengths.metrics);
   files_->rollouts.cut_to(lengths.rollouts);
   files_->validation.cut_to(lengths.validation);
+  files_->evaluations.cut_to(lengths.evaluations);
 }
 
 void Reporter::advance(std::string_view phase, int64_t done, int64_t total, std::string_view unit) {
@@ -98,22 +100,39 @@ void Reporter::warn(const std::string& name, const std::string& message) {
 }
 
 void Reporter::metrics(const std::map<std::string, double>& values) {
+  note_metrics(position_.iteration, position_.epoch, values);
+  send(with_scorer_swaps({{"type", "metrics"},
+                          {"iteration", position_.iteration},
+                          {"epoch", position_.epoch},
+                          {"values", Json(values)}}));
+}
+
+void Reporter::note_metrics(int64_t iteration, int64_t epoch, const std::map<std::string, double>& values) {
   if (!files_) return;
-  Json line = {{"time", utc_now()}, {"iteration", position_.iteration}, {"epoch", position_.epoch}};
+  Json line = with_scorer_swaps({{"time", utc_now()}, {"iteration", iteration}, {"epoch", epoch}});
   for (const auto& [name, value] : values) line[name] = value;
   files_->metrics.append_line(dump_json(line));
-  send({{"type", "metrics"},
-        {"iteration", position_.iteration},
-        {"epoch", position_.epoch},
-        {"values", Json(values)}});
 }
 
 void Reporter::rollout(const Json& episode) {
-  if (files_) files_->rollouts.append_line(dump_json(episode));
+  if (files_) files_->rollouts.append_line(dump_json(with_scorer_swaps(episode)));
 }
 
-void Reporter::validated(const Json& episode) {
-  if (files_) files_->validation.append_line(dump_json(episode));
+void Reporter::evaluated(const Json& evaluation, const std::vector<Json>& episodes) {
+  if (!files_) return;
+  Json line = with_scorer_swaps(evaluation);
+  line["offset"] = files_->validation.length();
+  for (const Json& episode : episodes) files_->validation.append_line(dump_json(with_scorer_swaps(episode)));
+  files_->evaluations.append_line(dump_json(line));
+}
+
+std::optional<protocol::ScorerSwap> Reporter::take_scorer_swap() {
+  return link_ != nullptr ? link_->take_scorer_swap() : std::nullopt;
+}
+
+Json Reporter::with_scorer_swaps(Json line) const {
+  if (scorer_swaps_ > 0) line["scorer_swaps"] = scorer_swaps_;
+  return line;
 }
 
 void Reporter::send(const Json& message) {
@@ -122,7 +141,8 @@ void Reporter::send(const Json& message) {
 
 FileLengths Reporter::sync() {
   if (!files_) return {};
-  return {files_->metrics.sync(), files_->rollouts.sync(), files_->validation.sync()};
+  return {files_->metrics.sync(), files_->rollouts.sync(), files_->validation.sync(),
+          files_->evaluations.sync()};
 }
 
 }  // namespace rft::worker

@@ -3,7 +3,8 @@
 //
 // metrics.jsonl, rollouts.jsonl and validation.jsonl are part of the job's resumable state: their lengths are
 // saved with it and they are cut to them when it is restored. log.txt is not: what an attempt said before it
-// died is worth keeping. Of several ranks the first alone says anything. Used from the pipeline's thread.
+// died is worth keeping. evaluations.jsonl says of each evaluation where its lines begin in validation.jsonl.
+// Of several ranks the first alone says anything. Used from the pipeline's thread.
 #pragma once
 
 #include <atomic>
@@ -13,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -27,6 +29,7 @@ struct FileLengths {
   uint64_t metrics = 0;
   uint64_t rollouts = 0;
   uint64_t validation = 0;
+  uint64_t evaluations = 0;
 };
 
 // Where the run stands, told with each progress message. Iterations and epochs count from 1.
@@ -50,6 +53,10 @@ class Reporter : public engine::ProgressSink {
   bool stop_requested() const override { return stop_requested_ || ranks_.halted(); }
 
   void set_position(const RunPosition& position);
+  // The number of swaps of the scorer so far: from the first on, every line of the files says it.
+  void set_scorer_swaps(int64_t number) { scorer_swaps_ = number; }
+  // The scorer that the job's owner wants in place of the present one, if any was named since the last call.
+  std::optional<protocol::ScorerSwap> take_scorer_swap();
   const std::string& phase() const { return phase_; }  // the last that was told
   // `level` is info, warning or error.
   void log(const std::string& level, const std::string& message);
@@ -57,8 +64,11 @@ class Reporter : public engine::ProgressSink {
   void warn(const std::string& name, const std::string& message);
   // One line of metrics.jsonl, and a metrics event.
   void metrics(const std::map<std::string, double>& values);
+  // The line alone, of an earlier iteration.
+  void note_metrics(int64_t iteration, int64_t epoch, const std::map<std::string, double>& values);
   void rollout(const Json& episode);
-  void validated(const Json& episode);
+  // Lines of validation.jsonl, and the line of evaluations.jsonl that leads to the first of them.
+  void evaluated(const Json& evaluation, const std::vector<Json>& episodes);
   // A message of the worker stream as it is; nothing where there is no daemon.
   void send(const Json& message);
 
@@ -70,9 +80,10 @@ class Reporter : public engine::ProgressSink {
 
   struct Files {
     explicit Files(const std::filesystem::path& job_folder);
-    AppendFile log, metrics, rollouts, validation;
+    AppendFile log, metrics, rollouts, validation, evaluations;
   };
 
+  Json with_scorer_swaps(Json line) const;
   void write_log(const std::string& level, const std::string& message);
 
   DaemonLink* link_;
@@ -85,6 +96,7 @@ class Reporter : public engine::ProgressSink {
   Clock::time_point last_progress_;
   Clock::time_point first_iteration_start_;
   int64_t first_iteration_ = 0;  // of this attempt
+  int64_t scorer_swaps_ = 0;
 };
 
 }  // namespace rft::worker

@@ -8,9 +8,7 @@
 #include "base/error.h"
 #include "engine/model/model_config.h"
 #include "engine/runtime.h"
-#include "plugins/composite_scorer.h"
-#include "plugins/composition.h"
-#include "plugins/isolation.h"
+#include "worker/start_scorer.h"
 
 namespace rft::worker {
 namespace fs = std::filesystem;
@@ -157,44 +155,12 @@ std::unique_ptr<engine::Warmup> make_warmup(const config::JobConfig& config, con
   return std::make_unique<engine::Warmup>(policy, std::move(examples), options, ranks);
 }
 
-plugins::ScorerOptions scorer_options_of(const config::PinnedScorer& pinned, const config::JobConfig& config,
-                                         const JobFolder& folder, const RunOptions& options) {
-  plugins::ScorerOptions scorer;
-  scorer.host_program = options.host_program;
-  scorer.plugin_path = pinned.path;
-  scorer.kind = pinned.kind;
-  scorer.trusted = pinned.trusted;
-  // What was there at the admission may be gone since.
-  if (!scorer.trusted) plugins::require_isolation(plugins::available_isolation(), pinned.digest);
-  scorer.allow_network = config.scorer.network;  // else the job would not have been admitted
-  scorer.options = pinned.options;
-  scorer.timeout_s = config.scorer.timeout_s;
-  // Where a script finds the files that travel with it.
-  if (fs::is_directory(folder.input())) scorer.work_dir = fs::absolute(folder.input());
-  scorer.stderr_file = folder.scorer_log();
-  scorer.failed_input = folder.root / "failed-input.jsonl";
-  scorer.name = pinned.plugin;
-  return scorer;
-}
-
-// On the first rank, which alone has it; the scorer's process dies with the thread that makes it.
-std::unique_ptr<plugins::Scorer> start_scorer(const config::JobConfig& config, const JobFolder& folder,
-                                              const RunOptions& options, const engine::Ranks& ranks) {
-  if (!ranks.first()) return nullptr;
-  std::vector<std::pair<std::string, plugins::ScorerOptions>> scorers;
-  for (const config::PinnedScorer& pinned : config::pinned_scorers(config))
-    scorers.emplace_back(pinned.name, scorer_options_of(pinned, config, folder, options));
-  if (config.scorer.plugin != plugins::kComposite)
-    return std::make_unique<plugins::ScorerHost>(std::move(scorers.at(0).second));
-  return std::make_unique<plugins::CompositeScorer>(plugins::parse_composition(config.scorer.options).formula,
-                                                    std::move(scorers));
-}
-
 }  // namespace
 
-Run::Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_reporter,
+Run::Run(const JobFolder& job_folder, const RunOptions& run_options, Reporter& job_reporter,
          engine::Ranks& all_ranks)
     : folder(job_folder),
+      options(run_options),
       config(config::parse_plan(folder.plan())),
       reporter(job_reporter),
       ranks(all_ranks),
@@ -207,14 +173,18 @@ Run::Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_r
       policy(load_policy(config, decoder_options)),
       warmup(make_warmup(config, data, tokenizer, policy, ranks)),
       trainer(policy, ppo_options_of(config), length.num_iterations, ranks),
-      scoring(config.scorer, start_scorer(config, folder, options, ranks), tokenizer, config.rollout.stop,
-              ranks),
+      scoring(config.scorer, tokenizer, config.rollout.stop, ranks),
       resume_points_(folder.resume()) {
   if (const engine::LoraAdapter* adapter = policy->adapter())
     reporter.log("info", fmt::format("training a LoRA adapter of rank {}: {} parameters beside {} that stay",
                                      adapter->config.rank, count_of(adapter->factors),
                                      count_of(policy->parameters())));
   restore();
+  reporter.set_scorer_swaps(state.scorer_swaps());
+  // The first rank alone has it.
+  if (ranks.first())
+    scoring.take_scorer(start_scorer(state.scorer ? with_scorer(config, *state.scorer) : config, folder,
+                                     options.host_program));
 }
 
 void Run::restore() {

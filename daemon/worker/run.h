@@ -58,7 +58,7 @@ struct IterationTimes {
 class Run {
  public:
   // Loads everything and restores the newest resume point. Throws rft::Error with what is wrong.
-  Run(const JobFolder& job_folder, const RunOptions& options, Reporter& job_reporter,
+  Run(const JobFolder& job_folder, const RunOptions& run_options, Reporter& job_reporter,
       engine::Ranks& all_ranks);
 
   void save_resume_point();  // on the first rank; nothing on the others
@@ -67,6 +67,7 @@ class Run {
   bool resume_point_due() const;
 
   const JobFolder folder;
+  const RunOptions options;
   const config::JobConfig config;
   Reporter& reporter;
   engine::Ranks& ranks;
@@ -82,7 +83,8 @@ class Run {
   Scoring scoring;
   RunState state;
   IterationTimes times;
-  std::string pause_reason;  // set where a watch asks for the owner; empty: none does
+  std::vector<plugins::ScoreRequest> last_batch;  // of this attempt; of the first rank
+  std::string pause_reason;                       // set where its owner should look; empty: nobody needs to
 
  private:
   void restore();

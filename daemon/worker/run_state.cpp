@@ -43,11 +43,13 @@ Json to_json(const RunState& state) {
           {"epochs_without_gain", state.epochs_without_gain},
           {"checkpoints", checkpoints},
           {"results", state.results},
+          {"scorer", state.scorer ? protocol::to_json(*state.scorer) : Json()},
           {"watch", to_json(state.watch)},
           {"lengths",
            {{"metrics", state.lengths.metrics},
             {"rollouts", state.lengths.rollouts},
-            {"validation", state.lengths.validation}}}};
+            {"validation", state.lengths.validation},
+            {"evaluations", state.lengths.evaluations}}}};
 }
 
 RunState run_state_from_json(const Json& json) {
@@ -66,8 +68,12 @@ RunState run_state_from_json(const Json& json) {
     state.results = json.at("results");
     // States from before there were watches do not have it.
     if (json.contains("watch")) state.watch = watch_state_from_json(json.at("watch"));
+    // … nor those from before a scorer could be swapped what follows.
+    if (const Json scorer = json.value("scorer", Json()); !scorer.is_null())
+      state.scorer = protocol::scorer_swap_from_json(scorer);
     const Json& lengths = json.at("lengths");
-    state.lengths = {lengths.at("metrics"), lengths.at("rollouts"), lengths.at("validation")};
+    state.lengths = {lengths.at("metrics"), lengths.at("rollouts"), lengths.at("validation"),
+                     lengths.value("evaluations", uint64_t{0})};
     return state;
   } catch (const Json::exception& error) {
     throw Error(ErrorCode::invalid_argument, std::string("not a state: ") + error.what());

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "protocol/worker_stream.h"
 #include "worker/reporter.h"
 #include "worker/watch.h"
 
@@ -34,10 +35,12 @@ struct RunState {
   std::vector<CheckpointEntry> checkpoints;  // those kept, best first
   // Figures found so far: results["validation"]["base" | "warmup" | "best"], results["test"]["base" | …].
   Json results = Json::object();
+  std::optional<protocol::ScorerSwap> scorer;  // the one that took the place of the plan's
   WatchState watch;
   FileLengths lengths;
 
   const CheckpointEntry& best() const { return checkpoints.front(); }  // once PPO has begun
+  int64_t scorer_swaps() const { return scorer ? scorer->number : 0; }
   bool has_result(const std::string& split, const std::string& stage) const;
 };
 

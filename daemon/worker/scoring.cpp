@@ -58,10 +58,9 @@ Json to_json(const ScoredCompletion& scored) {
   return line;
 }
 
-Scoring::Scoring(const config::ScorerConfig& config, std::unique_ptr<plugins::Scorer> scorer,
-                 const text::Tokenizer& tokenizer, std::vector<std::string> stop, engine::Ranks& ranks)
+Scoring::Scoring(const config::ScorerConfig& config, const text::Tokenizer& tokenizer,
+                 std::vector<std::string> stop, engine::Ranks& ranks)
     : skip_failures_(config.on_error == "skip"),
-      scorer_(std::move(scorer)),
       tokenizer_(tokenizer),
       stop_(std::move(stop)),
       ranks_(ranks) {}
@@ -109,6 +108,12 @@ std::map<std::string, double> Scoring::score_validation(std::vector<ScoredComple
   }
   return parse_json(ranks_.from_first(dump_json(figures)), "the figures of the first rank")
       .get<std::map<std::string, double>>();
+}
+
+void Scoring::try_scorer(const std::vector<plugins::ScoreRequest>& requests, engine::ProgressSink& sink) {
+  std::vector<ScoredCompletion> episodes(requests.size());
+  for (size_t i = 0; i < requests.size(); ++i) episodes[i].request = requests[i];
+  ask_scorer(episodes, /*skip_failures=*/false, sink);
 }
 
 void Scoring::score(std::vector<ScoredCompletion>& episodes, bool skip_failures, engine::ProgressSink& sink) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/job_config.h"
@@ -35,9 +36,15 @@ Json to_json(const ScoredCompletion& scored);
 
 class Scoring {
  public:
-  // `scorer` is null on every rank but the first.
-  Scoring(const config::ScorerConfig& config, std::unique_ptr<plugins::Scorer> scorer,
-          const text::Tokenizer& tokenizer, std::vector<std::string> stop, engine::Ranks& ranks);
+  Scoring(const config::ScorerConfig& config, const text::Tokenizer& tokenizer, std::vector<std::string> stop,
+          engine::Ranks& ranks);
+
+  // The scorer to ask from now on. On the first rank, once before anything is to be scored.
+  void take_scorer(std::unique_ptr<plugins::Scorer> scorer) { scorer_ = std::move(scorer); }
+  // … that another one has had so far.
+  void take_scorer_of(Scoring&& other) { scorer_ = std::move(other.scorer_); }
+  // Throws plugins::PluginError unless the scorer gives each of them a score.
+  void try_scorer(const std::vector<plugins::ScoreRequest>& requests, engine::ProgressSink& sink);
 
   // Pairs each completion with its example and its text. completions[i] belong to examples[i].
   std::vector<ScoredCompletion> describe(const std::vector<const Example*>& examples,

@@ -43,6 +43,24 @@ TEST(WatchView, WritesALineForEachThingThatHappens) {
               ElementsAre("warning: bad\\nnews"));
 }
 
+TEST(WatchView, ChartsThePresentScorersFiguresAlone) {
+  WatchView view(kPiped);
+  Json of_the_old = metrics(1, 9.0);
+  view.update(event("metrics", of_the_old));
+  view.update(event("metrics", metrics(2, 9.5)));
+  Json rescored = validation("epoch", 2, 0.25, true), first = metrics(3, 0.5), second = metrics(4, 0.75);
+  for (Json* scored : {&rescored, &first, &second}) (*scored)["scorer_swaps"] = 1;
+  view.update(event("validation", rescored));
+  EXPECT_THAT(
+      view.update(event("scorer",
+                        {{"scorer", "strict.py"}, {"before", "mild.py"}, {"taken", true}, {"iteration", 2}})),
+      ElementsAre("scorer strict.py in the place of mild.py after iteration 2"));
+  view.update(event("metrics", first));
+  view.update(event("metrics", second));
+  EXPECT_THAT(view.picture(), Contains("score of the rollouts, by iteration (now 0.750)"));
+  EXPECT_THAT(view.picture(), ::testing::Not(Contains(HasSubstr("9.5"))));
+}
+
 TEST(WatchView, WarningsStayInThePictureWhileTheLogGoesBy) {
   WatchView view(kPiped);
   Json job = job_in("running");

@@ -350,6 +350,93 @@ TEST_F(Home, AJobThatPausesByItselfWaitsForItsOwnerWithTheReason) {
   EXPECT_THAT(jobs_->why(id).details, Contains("warning: length: completions grew"));
 }
 
+// ---- another scorer ----
+
+TEST_F(Home, SwapsAScorerAndAnswersOnceTheWorkerHasTakenIt) {
+  const std::string id = drop_job("fraud", "swap\n");
+  ASSERT_TRUE(run_until_state(id, State::running));
+  write_text(temp_ / "strict.py", "def score(episodes):\n    return [0.5 for e in episodes]\n");
+  const auto swap = [&](Jobs::Done done) {
+    jobs_->swap_scorer(id, {.file = temp_ / "strict.py", .options = Json{{"bonus", 2}}}, "m-1", done);
+  };
+  const auto answer = answer_to(swap);
+  ASSERT_FALSE(answer.error) << answer.error->what();
+  EXPECT_EQ(answer.job.scorer, "strict.py");
+  EXPECT_EQ(answer.job.scorer_swap["state"], "taken");
+  EXPECT_EQ(answer.job.scorer_swap["iteration"], 3);
+  EXPECT_EQ(answer.job.scorer_swap["options"]["bonus"], 2);
+  EXPECT_THAT(jobs_->why(id).details,
+              Contains(HasSubstr("the scorer strict.py {\"bonus\":2} took the place of exact_match")));
+  EXPECT_TRUE(std::ranges::any_of(events_, [&](const auto& event) {
+    return event.first == "job." + id + ".scorer" && event.second["taken"] == true;
+  }));
+
+  // The same mutation again, also after a restart, is answered and does nothing; the next attempt is told of
+  // what the job has now, in case its resume point does not know.
+  stop();
+  start();
+  ASSERT_TRUE(run_until_state(id, State::running));
+  EXPECT_EQ(answer_to(swap).job.scorer_swap["number"], 1);
+  ASSERT_TRUE(run_until([&] { return attempts_of(id).find("told of strict.py 2") != std::string::npos; }));
+  EXPECT_EQ(jobs_->get(id).scorer_swap["number"], 1);
+}
+
+TEST_F(Home, SaysWhyAScorerWasRefusedAndKeepsTheOld) {
+  const std::string id = drop_job("fraud", "refuse\n");
+  ASSERT_TRUE(run_until_state(id, State::running));
+  const auto answer =
+      answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, {.plugin = "regex"}, "", done); });
+  ASSERT_TRUE(answer.error);
+  EXPECT_EQ(answer.error->code(), ErrorCode::plugin);
+  EXPECT_STREQ(answer.error->what(), "it scores nothing");
+  EXPECT_EQ(jobs_->get(id).scorer, "exact_match");
+  EXPECT_EQ(jobs_->get(id).scorer_swap["state"], "refused");
+}
+
+TEST_F(Home, KeepsASwapForTheNextAttemptOfAJobThatIsPaused) {
+  const std::string id = drop_job("fraud", "run\nswap\n");
+  ASSERT_TRUE(run_until([&] { return !jobs_->get(id).metrics.is_null(); }));
+  // The worker does not come to it before it is paused: whoever waits is answered then.
+  std::optional<Jobs::Answer> first;
+  jobs_->swap_scorer(id, {.plugin = "regex"}, "m-1", [&](const Jobs::Answer& given) { first = given; });
+  ASSERT_TRUE(run_until([&] { return attempts_of(id).find("told of regex 1") != std::string::npos; }));
+  EXPECT_FALSE(first);
+  answer_to([&](Jobs::Done done) { jobs_->pause(id, "", done); });
+  ASSERT_TRUE(run_until([&] { return first.has_value(); }));
+  EXPECT_EQ(first->job.scorer_swap["state"], "pending");
+  EXPECT_EQ(first->job.scorer, "exact_match");
+
+  // A later one takes its place, and is there after a restart.
+  const auto second =
+      answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, {.plugin = "numeric"}, "m-2", done); });
+  EXPECT_EQ(second.job.scorer_swap["number"], 2);
+  EXPECT_EQ(second.job.scorer_swap["state"], "pending");
+  stop();
+  start();
+  const auto superseded =
+      answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, {.plugin = "regex"}, "m-1", done); });
+  EXPECT_THAT(superseded.error.value().what(), HasSubstr("a later swap, to numeric, took its place"));
+  answer_to([&](Jobs::Done done) { jobs_->resume(id, "", done); });
+  ASSERT_TRUE(run_until([&] { return jobs_->get(id).scorer == "numeric"; }));
+  EXPECT_THAT(attempts_of(id), HasSubstr("unattended numeric 2")) << "nobody waits for its answer";
+}
+
+TEST_F(Home, RefusesToSwapForWhatIsNoScorerAndInAJobThatHasEnded) {
+  const std::string id = drop_job("fraud", "run\n");
+  ASSERT_TRUE(run_until_state(id, State::running));
+  const auto error_of = [&](const ScorerChoice& choice) {
+    const auto answer = answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, choice, "", done); });
+    return answer.error ? std::string(answer.error->what()) : "taken";
+  };
+  EXPECT_THAT(error_of({.plugin = "regexp"}),
+              HasSubstr("[scorer] plugin = \"regexp\": there is no scorer \"regexp\""));
+  EXPECT_THAT(error_of({.plugin = "multi", .options = Json{{"graders", Json::object()}}}),
+              HasSubstr("[scorer] options: "));
+  EXPECT_THAT(error_of({.file = write_text(temp_ / "notes.txt", "not a scorer")}), HasSubstr("notes.txt"));
+  answer_to([&](Jobs::Done done) { jobs_->cancel(id, "", done); });
+  EXPECT_THROW(jobs_->swap_scorer(id, {.plugin = "regex"}, "", [](const Jobs::Answer&) {}), Error);
+}
+
 TEST_F(Home, CancelsARunningJobAndTakesItUpAgain) {
   const std::string id = drop_job("fraud", "run\nfinish\n");
   ASSERT_TRUE(run_until_state(id, State::running));

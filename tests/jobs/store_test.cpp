@@ -64,6 +64,10 @@ TEST_F(StoreFile, KeepsEveryMemberAcrossAReopen) {
   job.status = Queued{"waits"};
   job.attempt = 3;
   job.manifest_digest = "abc";
+  job.swaps.state = SwapState::taken;
+  job.swaps.last = {2, "strict.py", {{"bonus", 1}}, {{"", {{"digest", "def"}}}}, false};
+  job.swaps.in_use = job.swaps.last;
+  job.swaps.iteration = 7;
   store_->update(job);
   reopen();
   const Job back = *store_->find(job.id);
@@ -78,6 +82,7 @@ TEST_F(StoreFile, KeepsEveryMemberAcrossAReopen) {
   EXPECT_EQ(back.identity, job.identity);
   EXPECT_EQ(back.manifest_digest, "abc");
   EXPECT_EQ(back.validation, job.validation);
+  EXPECT_EQ(to_json(back.swaps), to_json(job.swaps));
   EXPECT_EQ(back.created_at, job.created_at);
 }
 
@@ -113,6 +118,8 @@ TEST_F(StoreFile, WritesEachTransitionIntoTheHistory) {
   for (const auto& entry : store_->history(id)) states.push_back(entry.state);
   EXPECT_THAT(states, ElementsAre(State::checking, State::queued, State::running));
   EXPECT_EQ(store_->history_position(), 3);
+  store_->update(*store_->find(id), "", "something happened");
+  EXPECT_EQ(store_->history(id).back().reason, "something happened");
 }
 
 TEST_F(StoreFile, RemembersMutationsAcrossAReopen) {
@@ -197,6 +204,7 @@ TEST(StoreOfAPastVersion, IsReadWhole) {
   EXPECT_EQ(std::get<Running>(store.find(4)->status).request, Request::pause);
   EXPECT_EQ(store.find(1)->validation["base/validation"]["value"], 0.5);
   EXPECT_EQ(store.history(1).size(), 1U);
+  EXPECT_EQ(store.find(1)->swaps.state, SwapState::none);
   std::vector<Job> more = {checked("more")};
   store.add(more);
   EXPECT_EQ(more.front().id, 10);

@@ -32,6 +32,17 @@ TEST(WorkerStream, FinishedCarriesWhyItPaused) {
   EXPECT_EQ(read.pause_reason, "completions grow");
 }
 
+TEST(WorkerStream, AScorersSwapSurvivesTheWire) {
+  const ScorerSwap sent{3, "strict.py", {{"bonus", 2}}, {{"", {{"path", "/store/abc/plugin.py"}}}}, true};
+  const ScorerSwapOutcome read =
+      scorer_swap_outcome_from_json(to_json(ScorerSwapOutcome{sent, true, 12, "none"}));
+  EXPECT_EQ(to_json(read.swap), to_json(sent));
+  EXPECT_TRUE(read.taken);
+  EXPECT_EQ(read.iteration, 12);
+  EXPECT_EQ(read.reason, "none");
+  EXPECT_THROW(scorer_swap_from_json({{"type", "swap_scorer"}, {"number", 1}}), Error);
+}
+
 TEST(WorkerStream, RefusesOtherTypesVersionsAndShapes) {
   Json hello = to_json(WorkerHello{});
   EXPECT_THROW(finished_from_json(hello), Error);

@@ -9,6 +9,8 @@
 //   linger      like run, but takes a second to end once told, or once its daemon is gone
 //   deaf        like run, but does not listen
 //   pause       pauses by itself
+//   swap        like run, but takes the scorers that it is told of; refuse: … but refuses them. The others
+//               do not come to it
 //   fail        fails for good            transient   fails for a cause that may pass
 //   abort       dies of SIGABRT           kill        dies of SIGKILL
 //   mute        never connects            quit        exits with 3 before it connects
@@ -79,16 +81,17 @@ class Link {
     if (::send(fd_, line.data(), line.size(), MSG_NOSIGNAL) < 0) std::cerr << "the daemon is gone\n";
   }
   // The type of the next message; "" when the daemon is gone.
-  std::string next() {
+  std::string next() { return next_message().value("type", ""); }
+  Json next_message() {
     char buffer[4096];
     while (lines_.empty()) {
       const ssize_t got = ::read(fd_, buffer, sizeof buffer);
-      if (got <= 0) return "";
+      if (got <= 0) return Json::object();
       lines_ = splitter_.feed({buffer, static_cast<size_t>(got)});
     }
     const std::string line = lines_.front();
     lines_.erase(lines_.begin());
-    return parse_json(line, "a command").at("type").get<std::string>();
+    return parse_json(line, "a command");
   }
 
  private:
@@ -160,7 +163,16 @@ int main(int argc, char** argv) {
   if (word == "abort") ::abort();
   if (word == "kill") ::raise(SIGKILL);
   if (word == "deaf") return ::pause();
-  const std::string command = link.next();
+  Json told = link.next_message();
+  for (; told.value("type", "") == "swap_scorer"; told = link.next_message()) {
+    const bool taken = word == "swap";
+    note(arguments,
+         (told.at("pause_if_refused") ? "unattended " : "told of ") + told.at("plugin").get<std::string>());
+    if (taken || word == "refuse")
+      link.send(to_json(protocol::ScorerSwapOutcome{protocol::scorer_swap_from_json(told), taken, 3,
+                                                    taken ? "" : "it scores nothing"}));
+  }
+  const std::string command = told.value("type", "");
   if (word == "linger") std::this_thread::sleep_for(std::chrono::seconds(1));
   note(arguments, command.empty() ? "orphaned" : command);
   return finish(link, arguments, {.outcome = WorkerOutcome::stopped});

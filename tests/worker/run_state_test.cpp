@@ -25,7 +25,8 @@ RunState some_state() {
                  .epoch_score = 1.5,
                  .epoch_iterations = 2,
                  .told = {"score_gap"}};
-  state.lengths = {10, 20, 30};
+  state.scorer = protocol::ScorerSwap{2, "strict.py", {{"bonus", 1}}, {{"", {{"digest", "def"}}}}, false};
+  state.lengths = {10, 20, 30, 40};
   return state;
 }
 

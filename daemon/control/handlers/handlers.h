@@ -20,6 +20,7 @@ void handle_plugins_why(Context& context, Call call);
 void handle_resume(Context& context, Call call);
 void handle_retry(Context& context, Call call);
 void handle_rollouts(Context& context, Call call);
+void handle_scorer_swap(Context& context, Call call);
 void handle_show(Context& context, Call call);
 void handle_snapshot(Context& context, Call call);
 void handle_submit(Context& context, Call call);

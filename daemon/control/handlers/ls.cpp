@@ -13,6 +13,7 @@ Json job_row(const jobs::JobView& view) {
   Json row = to_json(view);
   row.erase("metrics");
   row.erase("result");
+  row.erase("scorer_swap");
   return row;
 }
 

@@ -1,0 +1,50 @@
+// What is known of the changes of a job's scorer that its owner asked for. The newest counts: it is pending
+// until a worker has taken or refused it, also while the job is at rest, and it is refused when the job ends
+// before that. Plain values, no threads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "config/job_config.h"
+#include "protocol/worker_stream.h"
+
+namespace rft::jobs {
+
+enum class SwapState { none, pending, taken, refused };
+
+struct ScorerSwaps {
+  SwapState state = SwapState::none;
+  protocol::ScorerSwap last;                   // the newest; its number is 0 where there was none
+  std::string mutation;                        // that asked for it
+  int64_t iteration = 0;                       // after which it was taken or refused
+  std::string reason;                          // of a refusal
+  std::optional<protocol::ScorerSwap> in_use;  // the one that was taken last; none: the plan's own scorer
+
+  bool pending() const { return state == SwapState::pending; }
+};
+
+// The scorer that a job is to have.
+struct ScorerChoice {
+  std::string plugin;           // as [scorer] plugin: a registered name, or a file of the job's folder
+  std::filesystem::path file;   // instead of it, absolute
+  std::optional<Json> options;  // none: the job's present ones where the name is the same, else none
+};
+
+// How they are stored.
+Json to_json(const ScorerSwaps& swaps);
+// Throws Error(invalid_argument) for what this version cannot read.
+ScorerSwaps scorer_swaps_from_json(const Json& json);
+
+// The newest as clients see it: {"number", "scorer", "options", "state", "iteration", "reason"}; null
+// without.
+Json view_of(const ScorerSwaps& swaps);
+
+// The scorers that an attempt of the job runs: those of the swap in use, or the plan's.
+std::vector<config::PinnedScorer> scorers_in_use(config::JobConfig plan, const ScorerSwaps& swaps);
+
+}  // namespace rft::jobs
