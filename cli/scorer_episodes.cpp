@@ -1,7 +1,5 @@
 #include "cli/scorer_episodes.h"
 
-#include <stdlib.h>
-
 #include <utility>
 
 #include "base/error.h"
@@ -13,12 +11,6 @@ namespace rft::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path make_scratch_folder() {
-  std::string name = (fs::temp_directory_path() / "rftctl-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw Error(ErrorCode::io, "cannot make a folder in /tmp");
-  return name;
-}
 
 void require_file(const fs::path& file, const std::string& option) {
   if (!fs::is_regular_file(file))
@@ -51,7 +43,7 @@ fs::path adapter_file(const std::string& name) {
 
 // The canonical records {"prompt", "output"?, "record"} of `records`, as a job gets them.
 std::vector<Json> convert(const EpisodeSource& source, const std::vector<Json>& records) {
-  const TemporaryFolder scratch(make_scratch_folder());
+  const TemporaryFolder scratch = TemporaryFolder::in_tmp();
   const fs::path in = scratch.path() / "in.jsonl", out = scratch.path() / "out.jsonl";
   const std::string by_default = records.front().contains("messages") ? "chat" : "jsonl";
   const fs::path adapter = adapter_file(source.adapter.empty() ? by_default : source.adapter);

@@ -1,8 +1,13 @@
 // A folder that is removed, with all that is in it, when its owner goes.
 #pragma once
 
+#include <stdlib.h>
+
 #include <filesystem>
+#include <string>
 #include <utility>
+
+#include "base/error.h"
 
 namespace rft::cli {
 
@@ -10,6 +15,12 @@ class TemporaryFolder {
  public:
   // It need not be there yet.
   explicit TemporaryFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  // One under /tmp that nobody else has.
+  static TemporaryFolder in_tmp() {
+    std::string name = (std::filesystem::temp_directory_path() / "rftctl-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw Error(ErrorCode::io, "cannot make a folder in /tmp");
+    return TemporaryFolder(name);
+  }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   ~TemporaryFolder() {

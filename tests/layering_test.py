@@ -13,7 +13,7 @@ MAY_INCLUDE = {
     "protocol": {"base"},
     "config": {"base"},
     "text": {"base"},
-    "plugins": {"base"},
+    "plugins": {"base", "config"},
     "executor": {"base"},
     "engine": {"base", "text"},
     "memory": {"base", "config", "engine/model"},

@@ -9,9 +9,11 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "cli/commands/commands.h"
 #include "cli/job_text.h"
 #include "cli/program.h"
+#include "cli/temporary_folder.h"
 
 namespace rft::cli {
 namespace {
@@ -172,6 +174,23 @@ Finding check_programs() {
           "run scripts/bootstrap, build and install again"};
 }
 
+// An interpreter that rftd.toml names, running the least of scorers inside the sandbox.
+Finding check_interpreter(const std::string& python) {
+  Finding finding{"python", Verdict::ok, python + " (rftd.toml) runs in the sandbox", ""};
+  const TemporaryFolder scratch = TemporaryFolder::in_tmp();
+  const fs::path scorer = scratch.path() / "scorer.py";
+  write_file_atomically(scorer, "def score(episodes):\n    return []\n");
+  const ProgramResult result =
+      run_program(find_program("rft-plugin-host"), {"check", scorer, "--python", python});
+  if (result.exit_code == 0) return finding;
+  const std::vector<Json> answers = json_lines(result, "rft-plugin-host");
+  finding.verdict = Verdict::failed;
+  finding.detail = python + " (rftd.toml) does not run a scorer: " +
+                   (answers.empty() ? result.errors : text_of(part_of(answers.back(), "error"), "message"));
+  finding.mend = "mend it, or name another in rftd.toml, [plugins] python, and start rftd anew";
+  return finding;
+}
+
 // Without the daemon's word: what its sandbox is made of.
 Finding check_sandbox_tools() {
   if (!in_path("bwrap"))
@@ -226,6 +245,8 @@ std::vector<Finding> examine(Client& client) {
   try {
     const Json daemon = client.ask("doctor", Json::object(), std::chrono::seconds(10));
     findings.push_back(sandbox_of(daemon));
+    for (const Json& python : daemon.value("python", Json::array()))
+      findings.push_back(check_interpreter(python.get<std::string>()));
     const std::vector<Finding> more = daemon_findings(daemon);
     findings.insert(findings.end(), more.begin(), more.end());
   } catch (const Unreachable&) {

@@ -19,6 +19,7 @@ struct ScorerTest {
   std::string options = "{}";
   std::string range = "0:1";
   std::string timeout_s = "10";
+  std::string python;
   EpisodeSource source;
 };
 
@@ -51,9 +52,10 @@ int test_scorer(Session& session, ScorerTest test) {
   const Episodes episodes = make_episodes(test.source);
   std::string input;
   for (const Json& line : episodes.lines) input += dump_json(line) + "\n";
-  const ProgramResult result =
-      run_program(find_program("rft-plugin-host"),
-                  {"try", scorer.string(), "--options", test.options, "--timeout", test.timeout_s}, input);
+  std::vector<std::string> arguments = {"try",        scorer.string(), "--options",
+                                        test.options, "--timeout",     test.timeout_s};
+  if (!test.python.empty()) arguments.insert(arguments.end(), {"--python", test.python});
+  const ProgramResult result = run_program(find_program("rft-plugin-host"), arguments, input);
   std::vector<Json> answers = json_lines(result, "rft-plugin-host");
   if (answers.empty() || result.exit_code != 0)
     throw Error(ErrorCode::unavailable,
@@ -106,6 +108,9 @@ Run define_scorer_test(CLI::App& app) {
   part->add_option("--timeout", test->timeout_s, "Deadline of one call, in seconds")
       ->capture_default_str()
       ->check(above_zero());
+  part->add_option("--python", test->python,
+                   "The interpreter of a scorer in Python, as [plugins] python (default: python3 of PATH)")
+      ->type_name("PATH");
   part->add_option("--adapter", test->source.adapter, "As [data] adapter: chat, jsonl or a .so");
   part->add_option("--prompt", test->source.prompt, "As [data] prompt");
   part->add_option("--limit", test->source.limit, "Records at most; 0: all")->check(zero_or_more());

@@ -1,6 +1,7 @@
 #include "config/daemon_config.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "config/key_table.h"
@@ -9,7 +10,7 @@ namespace rft::config {
 namespace {
 
 std::vector<Key> daemon_keys(DaemonConfig& daemon) {
-  auto& [log, intake, capacity, plugins, retry, worker] = daemon;
+  auto& [log, intake, capacity, plugins, retry, worker, lines] = daemon;
   return {
       {"log",
        "level",
@@ -50,6 +51,14 @@ std::vector<Key> daemon_keys(DaemonConfig& daemon) {
        {},
        "Plugins that may use the network when their job asks for it ([scorer] network = true), named in the "
        "same ways. A job that asks for any other is rejected."},
+      {"plugins",
+       "python",
+       &plugins.python,
+       {},
+       "Python interpreters of scorers and adapters, by their absolute paths, such as "
+       "\"/opt/venv/bin/python\": the first runs them, and a job may ask for another ([scorer] python, "
+       "[data] "
+       "python). None: python3 of the daemon's PATH."},
 
       {"retry", "first_delay_s", &retry.first_delay_s, above(0),
        "Seconds before the second attempt of a failed job; doubled for each further one."},
@@ -71,16 +80,35 @@ const std::vector<RefusedKey>& refused_daemon_keys() {
   return keys;
 }
 
+// A path is taken as it is written: resolved, that of a virtual environment would be the system's Python.
+void check_python(const DaemonConfig& daemon) {
+  for (const std::filesystem::path python : daemon.plugins.python) {
+    const auto fail = [&](const char* what) {
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("{}[plugins] python = \"{}\": {}", daemon.lines.where("plugins", "python"),
+                              python.string(), what),
+                  "python");
+    };
+    if (!python.is_absolute()) fail("give the absolute path of an interpreter, such as /opt/venv/bin/python");
+    if (!std::filesystem::exists(python)) fail("there is no such file; correct the path");
+    if (!std::filesystem::is_regular_file(python) || ::access(python.c_str(), X_OK) != 0)
+      fail(
+          "it is no program that the daemon's user may run; give the interpreter, such as bin/python of a "
+          "virtual environment");
+  }
+}
+
 }  // namespace
 
 DaemonConfig read_daemon_config(const std::filesystem::path& file) {
   DaemonConfig daemon;
   if (!std::filesystem::exists(file)) return daemon;
-  const KeyLines lines = read_toml(file, daemon_keys(daemon), refused_daemon_keys());
+  daemon.lines = read_toml(file, daemon_keys(daemon), refused_daemon_keys());
   if (daemon.retry.max_delay_s < daemon.retry.first_delay_s)
     throw Error(ErrorCode::invalid_argument,
-                lines.where("retry", "max_delay_s") +
+                daemon.lines.where("retry", "max_delay_s") +
                     "[retry] max_delay_s is below first_delay_s; raise it or lower the other");
+  check_python(daemon);
   return daemon;
 }
 

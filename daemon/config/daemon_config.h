@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "config/key_lines.h"
+
 namespace rft::config {
 
 struct LogConfig {
@@ -29,6 +31,7 @@ struct CapacityConfig {
 struct PluginsConfig {
   std::vector<std::string> trusted;  // what runs without isolation: digests, names, paths, or "*"
   std::vector<std::string> network;  // what may use the network when its job asks, named likewise
+  std::vector<std::string> python;  // interpreters, absolute; the first is the default. None: python3 of PATH
 };
 
 struct RetryDelayConfig {
@@ -48,6 +51,7 @@ struct DaemonConfig {
   PluginsConfig plugins;
   RetryDelayConfig retry;
   WorkerConfig worker;
+  KeyLines lines;  // of the file that it was read from
 };
 
 // Throws Error(invalid_argument) "FILE:LINE: what is wrong; the mend". A missing file gives the defaults.

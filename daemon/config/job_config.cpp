@@ -78,6 +78,13 @@ std::vector<Key> job_keys(JobConfig& job) {
        "adapter, or a file of the job folder"},
       {"data", "options", &data.options, {}, "handed to the adapter, beside `prompt`"},
       {"data",
+       "python",
+       &data.python,
+       {},
+       "interpreter of an adapter in Python: one of those that `[plugins] python` in `rftd.toml` allows; "
+       "empty: "
+       "the first of them"},
+      {"data",
        "prompt",
        &data.prompt,
        {},
@@ -112,6 +119,12 @@ std::vector<Key> job_keys(JobConfig& job) {
        {},
        "ask for the network, which `[plugins] network` in `rftd.toml` grants; a job that asks in vain is "
        "rejected"},
+      {"scorer",
+       "python",
+       &scorer.python,
+       {},
+       "interpreter of scorers in Python: one of those that `[plugins] python` in `rftd.toml` allows; empty: "
+       "the first of them"},
 
       {"warmup",
        "data",
@@ -272,7 +285,7 @@ std::vector<Key> job_keys(JobConfig& job) {
        "scorers",
        &resolved.scorers,
        {},
-       "each scorer by its name: plugin, options, path of the pinned copy, kind, SHA-256, trusted",
+       "each scorer by its name: plugin, options, path of the pinned copy, kind, SHA-256, trusted, python",
        true},
       {"resolved", "adapter_path", &resolved.adapter_path, {}, "absolute path of the adapter; empty: none"},
   };
@@ -481,7 +494,7 @@ std::vector<PinnedScorer> pinned_scorers(const JobConfig& plan) {
     for (const auto& [name, scorer] : plan.resolved.scorers.items())
       scorers.push_back({name, scorer.at("plugin"), scorer.at("options"),
                          scorer.at("path").get<std::string>(), scorer.at("kind"), scorer.at("digest"),
-                         scorer.at("trusted")});
+                         scorer.at("trusted"), scorer.value("python", "")});
   } catch (const Json::exception& error) {
     throw Error(ErrorCode::invalid_argument,
                 plan.lines.where("resolved", "scorers") + "[resolved] scorers: " + reason_of(error));
@@ -494,7 +507,8 @@ void set_pinned_scorers(JobConfig& plan, const std::vector<PinnedScorer>& scorer
   for (const PinnedScorer& scorer : scorers)
     plan.resolved.scorers[scorer.name] = {{"digest", scorer.digest},   {"kind", scorer.kind},
                                           {"options", scorer.options}, {"path", scorer.path.string()},
-                                          {"plugin", scorer.plugin},   {"trusted", scorer.trusted}};
+                                          {"plugin", scorer.plugin},   {"trusted", scorer.trusted},
+                                          {"python", scorer.python}};
 }
 
 std::string job_reference() {

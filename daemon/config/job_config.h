@@ -37,6 +37,7 @@ struct DataConfig {
   std::string test;               // optional
   std::string adapter = "jsonl";  // a registered adapter, or a file of the folder
   Json options = Json::object();  // handed to the adapter
+  std::string python;             // interpreter asked for; permitted by rftd.toml. Empty: its first
   std::string prompt;             // template over the record's keys; empty: the adapter's own
   std::string system;             // system message for models with a chat template
   int64_t shots = 0;              // examples before each prompt
@@ -49,6 +50,7 @@ struct ScorerConfig {
   double timeout_s = 10;          // for one batch
   std::string on_error = "fail";  // fail | skip
   bool network = false;           // asked for; granted by rftd.toml
+  std::string python;             // interpreter asked for; permitted by rftd.toml. Empty: its first
 };
 
 struct WarmupConfig {
@@ -153,6 +155,7 @@ struct PinnedScorer {
   std::string kind;            // shared_object | python | command
   std::string digest;          // sha256 of the pinned bytes
   bool trusted = false;        // runs without isolation, as rftd.toml permits
+  std::string python;          // interpreter of a script; empty: python3 of PATH
 };
 
 // What admission decided; only in a plan.toml.

@@ -18,6 +18,7 @@ struct Context {
   Publisher& events;
   std::filesystem::path home;
   std::filesystem::path program_folder;  // where rft-worker and rft-plugin-host are
+  std::vector<std::string> python;       // the interpreters that rftd.toml names
   std::string version;
   std::string started_at;  // UTC, "2026-01-31T09:00:00Z"
   // The plugins that jobs can name, as they are now.

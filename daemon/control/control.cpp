@@ -8,6 +8,7 @@ Control::Control(boost::asio::io_context& loop, jobs::Jobs& jobs, Options option
                publisher_,
                options.home,
                options.program_folder,
+               options.python,
                RFT_VERSION,
                jobs::time_text(std::chrono::system_clock::now()),
                std::move(options.plugin_rows)},

@@ -25,6 +25,7 @@ class Control {
     std::filesystem::path home;
     std::filesystem::path run_folder;      // where the sockets are bound: short enough for a socket's path
     std::filesystem::path program_folder;  // where rft-worker and rft-plugin-host are
+    std::vector<std::string> python;       // the interpreters that rftd.toml names
     std::function<std::vector<plugins::PluginRow>()> plugin_rows;
   };
 

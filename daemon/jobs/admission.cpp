@@ -313,7 +313,7 @@ Admission::Admission(fs::path models, fs::path host_program, const PluginWatch& 
       host_program_(std::move(host_program)),
       plugins_(plugins),
       quarantine_(std::move(quarantine)),
-      trust_(permitted.trusted, permitted.network) {}
+      trust_(permitted.trusted, permitted.network, permitted.python) {}
 
 std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::path& folder) {
   const fs::path input = folder / "input";
@@ -390,12 +390,13 @@ Admission::Permitted Admission::resolve(const std::string& where, const std::str
 }
 
 void Admission::pin_scorers(config::JobConfig& job, const fs::path& files) const {
+  const std::string python = permitted_python(job, "scorer", job.scorer.python);
   std::vector<config::PinnedScorer> pinned;
   for (const plugins::Part& part : parts_of(job)) {
     const auto scorer = resolve(at_part(job, part), part.plugin, files, "scorer");
     require_network(job, scorer.plugin, part.name);
     pinned.push_back({part.name, part.plugin, part.options, scorer.plugin.path, scorer.plugin.implementation,
-                      scorer.plugin.digest, scorer.unconfined});
+                      scorer.plugin.digest, scorer.unconfined, python});
   }
   config::set_pinned_scorers(job, pinned);
 }
@@ -408,6 +409,7 @@ void Admission::convert_data(int64_t id, const config::JobConfig& job, const Per
   options.kind = adapter.plugin.implementation;
   options.name = adapter.plugin.name;
   options.trusted = adapter.unconfined;
+  options.python = permitted_python(job, "data", job.data.python);
   options.stderr_file = folder / "adapter.log";
   options.failed_input = folder / "failed-input.jsonl";
   options.work_dir = fs::absolute(folder / "input");
@@ -425,6 +427,15 @@ void Admission::convert_data(int64_t id, const config::JobConfig& job, const Per
                        .at = time_text(std::chrono::system_clock::now())},
                       options, "dataset-adapter");
     throw;
+  }
+}
+
+std::string Admission::permitted_python(const config::JobConfig& job, const char* section,
+                                        const std::string& asked) const {
+  try {
+    return trust_.python(asked);
+  } catch (const Error& error) {
+    throw Error(error.code(), at_key(job, section, "python", asked) + error.what(), "python");
   }
 }
 

@@ -70,6 +70,9 @@ class Admission {
   // Writes data/; an adapter that takes its process down goes into quarantine.
   void convert_data(int64_t id, const config::JobConfig& job, const Permitted& adapter,
                     const std::filesystem::path& folder) const;
+  // The interpreter for `[section] python = "asked"`.
+  std::string permitted_python(const config::JobConfig& job, const char* section,
+                               const std::string& asked) const;
   void require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer,
                        const std::string& sub_scorer) const;
   // Resolves and pins the job's scorer, or each scorer of a "multi"; `files` holds those that travel along.

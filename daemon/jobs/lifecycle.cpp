@@ -12,6 +12,7 @@
 #include "jobs/folder.h"
 #include "memory/estimate.h"
 #include "plugins/quarantine.h"
+#include "plugins/quarantine.h"
 
 namespace rft::jobs {
 namespace asio = boost::asio;

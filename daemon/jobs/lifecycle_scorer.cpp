@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "jobs/lifecycle.h"
+#include "plugins/pinned_scorer.h"
 #include "plugins/quarantine.h"
-#include "plugins/scorer_host.h"
 
 namespace rft::jobs {
 
@@ -100,23 +100,13 @@ void Lifecycle::quarantine_scorer(const Job& job, const AttemptEnd& end) const t
   const auto pinned = scorers_in_use(plan, job.swaps);
   const auto failed = std::ranges::find(pinned, end.sub_scorer, &config::PinnedScorer::name);
   if (failed == pinned.end()) return;
-  plugins::ScorerOptions scorer;
-  scorer.host_program = plugins::host_program_beside_executable();
-  scorer.plugin_path = failed->path;
-  scorer.name = failed->plugin;
-  scorer.options = failed->options;
-  scorer.timeout_s = plan.scorer.timeout_s;
-  scorer.allow_network = plan.scorer.network;
-  scorer.trusted = failed->trusted;
-  scorer.work_dir = folder / "input";
-  scorer.failed_input = folder / "failed-input.jsonl";
   plugins::Quarantine(options_.home.quarantine())
       .add({.digest = failed->digest,
             .failure = end.failure,
             .reason = end.reason,
             .job = job.id,
             .at = time_text(std::chrono::system_clock::now())},
-           scorer, "scorer");
+           plugins::options_of(*failed, plan, folder, plugins::host_program_beside_executable()), "scorer");
 } catch (const std::exception& error) {
   spdlog::error("the scorer of job {} could not be put into quarantine: {}", job.id, error.what());
 }

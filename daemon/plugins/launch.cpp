@@ -87,6 +87,13 @@ Launch plan_launch(const HostOptions& options) {
   return launch;
 }
 
+void require_python(const fs::path& python) {
+  if (interpreter_folders(python, plugin_environment()).empty())
+    throw Error(ErrorCode::invalid_argument, python.string() +
+                                                 " does not run as a Python 3 interpreter; try " +
+                                                 python.string() + " -c 'import sys; print(sys.prefix)'");
+}
+
 fs::path host_program_beside_executable() {
   const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
   for (const auto& candidate : {folder / "rft-plugin-host", folder / "../lib/rftd/rft-plugin-host"})

@@ -18,6 +18,9 @@ struct Launch {
 
 Launch plan_launch(const HostOptions& options);
 
+// Throws Error(invalid_argument) unless `python` runs as a Python under what plugins get of the environment.
+void require_python(const std::filesystem::path& python);
+
 // bubblewrap with the isolation that plugins get: argv up to and including "--".
 std::vector<std::string> bubblewrap_argv(const HostOptions& options, const View& view);
 

@@ -28,6 +28,7 @@ std::string command_of(const HostOptions& options, const fs::path& input, bool c
       " --options " + quoted(dump_json(options.options)) + " --timeout " + dump_json(options.timeout_s);
   if (options.allow_network) command += " --network";
   if (options.trusted) command += " --trusted";
+  if (!options.python.empty()) command += " --python " + quoted(options.python);
   return converts ? command : command + " < " + quoted(input);
 }
 

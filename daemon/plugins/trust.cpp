@@ -33,4 +33,15 @@ void Trust::require_network(const ResolvedPlugin& plugin) const {
                   plugin.digest + "\"], and start rftd anew");
 }
 
+std::string Trust::python(const std::string& asked) const {
+  if (asked.empty()) return python_.empty() ? "" : python_.front();
+  if (std::find(python_.begin(), python_.end(), asked) != python_.end()) return asked;
+  std::string allowed;
+  for (const auto& python : python_) allowed += (allowed.empty() ? "" : ", ") + python;
+  throw Error(ErrorCode::unsupported,
+              "which interpreters there are is the daemon's owner's to say: in rftd.toml, [plugins] python " +
+                  (allowed.empty() ? "names none" : "names " + allowed) +
+                  "; ask for one of these, or let it be added there and rftd started anew");
+}
+
 }  // namespace rft::plugins

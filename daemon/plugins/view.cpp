@@ -78,8 +78,6 @@ void add_links(const fs::path& program, std::set<fs::path>& paths) {
   }
 }
 
-// What the daemon's interpreter says of itself: its own path, then its folders. Empty where it does not
-// start. It runs outside the sandbox: `python` is never a job's choice.
 std::vector<std::string> ask_interpreter(const std::string& python, const Environment& environment) {
   Pipe said;
   ProcessOptions process;
@@ -96,16 +94,9 @@ std::vector<std::string> ask_interpreter(const std::string& python, const Enviro
   std::string text(1 << 16, '\0');  // as much as a pipe holds
   const ssize_t got = ::read(said.read.get(), text.data(), text.size());
   text.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
-  return split(text, '\n');
-}
-
-const std::vector<std::string>& interpreter_folders(const std::string& python,
-                                                    const Environment& environment) {
-  static std::mutex mutex;
-  static std::map<std::string, std::vector<std::string>> known;
-  const std::lock_guard lock(mutex);
-  const auto found = known.find(python);
-  return found != known.end() ? found->second : known[python] = ask_interpreter(python, environment);
+  std::vector<std::string> lines = split(text, '\n');
+  if (lines.empty() || !fs::path(lines.front()).is_absolute()) return {};
+  return lines;
 }
 
 // The folders of the interpreter that a command's first line names. The line is the job's word, and so may
@@ -125,7 +116,7 @@ void add_script(const HostOptions& options, const Environment& environment, std:
                 View& view) {
   if (options.kind == "command") add_named_interpreter(named_interpreter(options.plugin_path), paths);
   const std::string python = options.python.empty() ? "python3" : options.python.string();
-  const auto& folders = interpreter_folders(python, environment);
+  const auto folders = interpreter_folders(python, environment);
   if (folders.empty()) return;
   view.python = folders.front();
   add_links(view.python, paths);
@@ -146,6 +137,16 @@ bool is_too_much(const fs::path& path, const HostOptions& options, const std::st
 }
 
 }  // namespace
+
+std::vector<std::string> interpreter_folders(const std::string& python, const Environment& environment) {
+  static std::mutex mutex;
+  static std::map<std::string, std::vector<std::string>> known;
+  const std::lock_guard lock(mutex);
+  if (const auto found = known.find(python); found != known.end()) return found->second;
+  std::vector<std::string> folders = ask_interpreter(python, environment);
+  if (!folders.empty()) known[python] = folders;
+  return folders;
+}
 
 fs::path named_interpreter(const fs::path& file) {
   char beginning[256] = {};

@@ -21,9 +21,13 @@ struct View {
   std::string python;  // the interpreter itself, where `shown` has its folders; empty for a shared object
 };
 
-// `environment` is the plugin's. For a script the daemon's Python is asked for its folders, once in the life
+// `environment` is the plugin's. For a script its Python is asked for its folders, once in the life
 // of this process; the program that a command's first line names is looked at and never run. Thread-safe.
 View view_of(const HostOptions& options, const Environment& environment);
+
+// What that Python says of itself: its own path, then the folders that it needs. Empty: it does not run as
+// one, and is asked again the next time. It runs outside the sandbox: `python` is never a job's choice.
+std::vector<std::string> interpreter_folders(const std::string& python, const Environment& environment);
 
 // The program that a script's first line names, as the kernel reads it; empty: it names none.
 std::filesystem::path named_interpreter(const std::filesystem::path& file);

@@ -15,6 +15,7 @@
 #include "control/control.h"
 #include "jobs/jobs.h"
 #include "plugins/isolation.h"
+#include "plugins/launch.h"
 #include "rftd/home_lock.h"
 #include "rftd/log.h"
 #include "rftd/notify.h"
@@ -42,6 +43,16 @@ UniqueFd hold_stop_signals() {
   return held;
 }
 
+// Asked now, of what they say scripts are started with later.
+void require_interpreters(const config::DaemonConfig& config) {
+  for (const auto& python : config.plugins.python) try {
+      plugins::require_python(python);
+    } catch (const Error& error) {
+      throw Error(error.code(), config.lines.where("plugins", "python") + "[plugins] python: " + error.what(),
+                  "python");
+    }
+}
+
 }  // namespace
 
 void run_daemon(const fs::path& root, int ready_fd) {
@@ -57,13 +68,15 @@ void run_daemon(const fs::path& root, int ready_fd) {
   const HeldHome held = hold_home(root);
   const auto config = config::read_daemon_config(held.home.config());
   start_log(config.log);
+  require_interpreters(config);
   spdlog::info("rftd {} serves {}", RFT_VERSION, held.home.root.string());
 
   asio::io_context io(1);
   const fs::path programs = folder_of_this_program();
   jobs::Jobs jobs(io, {held.home.root, held.run_folder / "worker.sock", programs, config});
-  control::Control control(io, jobs,
-                           {held.home.root, held.run_folder, programs, [&jobs] { return jobs.plugins(); }});
+  control::Control control(
+      io, jobs,
+      {held.home.root, held.run_folder, programs, config.plugins.python, [&jobs] { return jobs.plugins(); }});
   jobs.set_event_sink(
       [&control](const std::string& topic, const Json& event) { control.publish(topic, event); });
   jobs.start();

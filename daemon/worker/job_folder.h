@@ -13,7 +13,6 @@ struct JobFolder {
   std::filesystem::path data(const std::string& split) const { return root / "data" / (split + ".jsonl"); }
   std::filesystem::path input() const { return root / "input"; }
   std::filesystem::path lock() const { return root / "attempt.lock"; }
-  std::filesystem::path scorer_log() const { return root / "scorer.log"; }
   std::filesystem::path resume() const { return root / "resume"; }
   std::filesystem::path checkpoints() const { return root / "checkpoints"; }
   std::filesystem::path model() const { return root / "model"; }

@@ -7,6 +7,7 @@
 #include "cli/program.h"
 #include "cli/scorer_report.h"
 #include "support/temp_dir.h"
+#include "support/virtual_environment.h"
 #include "support/write_text.h"
 
 namespace rft::cli {
@@ -85,6 +86,22 @@ TEST(ScorerTest, GivenOutputsBelongToTheRecordThatTheyName) {
   write_text(folder / "outputs.jsonl", "{\"completion\": \"no\", \"index\": 3}\n");
   EXPECT_THAT(dump_json(report_of(equal, {"--outputs", (folder / "outputs.jsonl").string()}, kUsage)),
               HasSubstr("outputs.jsonl:1: no record of the data has the index 3"));
+}
+
+TEST(ScorerTest, RunsUnderTheInterpreterThatIsAskedFor) {
+  const TempDir folder;
+  const std::string python = make_virtual_environment(folder / "venv");
+  const char* const scorer = "import only_here\ndef grade(sample, item):\n  return only_here.ANSWER\n";
+  EXPECT_EQ(report_of(scorer, {"--python", python, "--range", "0:100"})["score"]["mean"], 42);
+  write_text(folder / "s.py", scorer);
+  write_text(folder / "data.jsonl", kData);
+  const auto errors_with = [&](const std::string& other) {
+    return run_rftctl({"scorer", "test", (folder / "s.py").string(), "--data",
+                       (folder / "data.jsonl").string(), "--python", other})
+        .errors;
+  };
+  EXPECT_THAT(errors_with("/usr/bin/python3"), HasSubstr("No module named 'only_here'"));
+  EXPECT_THAT(errors_with("/bin/true"), HasSubstr("/bin/true does not run as a Python 3 interpreter"));
 }
 
 TEST(PluginsNew, RefusesWhatCannotBe) {

@@ -54,6 +54,23 @@ TEST(DaemonConfig, RefusesUnknownKeys) {
               HasSubstr("unknown key foo; every key stands in a section: ["));
 }
 
+TEST(DaemonConfig, APythonIsAProgramThatIsThere) {
+  const TempDir folder;
+  const auto file = folder.path() / "rftd.toml";
+  const auto with = [&](const std::string& python) {
+    return write_text(file, "[plugins]\ntrusted = []\npython = " + python + "\n");
+  };
+  EXPECT_THAT(read_daemon_config(with("\"/bin/sh\"")).plugins.python, ::testing::ElementsAre("/bin/sh"));
+  EXPECT_THAT(read_daemon_config(with("[\"/bin/sh\", \"/bin/ls\"]")).plugins.python,
+              ::testing::ElementsAre("/bin/sh", "/bin/ls"));
+  EXPECT_THAT(error_of(with("\"/opt/none/bin/python\"")),
+              HasSubstr("rftd.toml:3: [plugins] python = \"/opt/none/bin/python\": there is no such file"));
+  EXPECT_THAT(error_of(with("\"python3\"")), HasSubstr("give the absolute path"));
+  EXPECT_THAT(error_of(with("[\"/bin/sh\", \"/etc/passwd\"]")),
+              HasSubstr("python = \"/etc/passwd\": it is no program"));
+  EXPECT_THAT(error_of(with("\"/usr\"")), HasSubstr("it is no program"));
+}
+
 TEST(DaemonConfigExample, IsTheFileInEtc) {
   const std::filesystem::path file = std::filesystem::path(RFT_SOURCE_DIR) / "etc/rftd.toml";
   if (std::getenv("RFT_UPDATE_DOCS") != nullptr) write_file_atomically(file, daemon_config_example());

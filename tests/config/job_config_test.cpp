@@ -198,8 +198,9 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   job.resolved.job_id = 17;
   job.resolved.model_path = "/models/tiny";
   job.resolved.adapter_path = "/models/adapter";
-  set_pinned_scorers(job, {{"a", "x.so", {{"n", 1}}, "/store/x.so", "shared_object", "abc", true},
-                           {"b", "y.py", Json::object(), "/store/y.py", "python", "def", false}});
+  set_pinned_scorers(job,
+                     {{"a", "x.so", {{"n", 1}}, "/store/x.so", "shared_object", "abc", true},
+                      {"b", "y.py", Json::object(), "/store/y.py", "python", "def", false, "/v/bin/python"}});
   const std::string text = to_toml(job);
   const JobConfig back = parse_plan(write_text(folder_.path() / "plan.toml", text));
   EXPECT_EQ(to_toml(back), text);
@@ -219,7 +220,9 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   EXPECT_EQ(first.kind, "shared_object");
   EXPECT_EQ(first.digest, "abc");
   EXPECT_TRUE(first.trusted);
+  EXPECT_EQ(first.python, "");
   EXPECT_FALSE(scorers[1].trusted);
+  EXPECT_EQ(scorers[1].python, "/v/bin/python");
 }
 
 TEST_F(JobConfigFile, TakesEitherAPluginOrAGrader) {

@@ -3,6 +3,7 @@
 
 #include "integration/daemon_home.h"
 #include "integration/small_job.h"
+#include "support/virtual_environment.h"
 
 namespace rft::integration {
 namespace {
@@ -162,6 +163,36 @@ TEST_F(Plugins, OfAMultiOnlyTheSubScorerThatCrashedIsInQuarantine) {
   EXPECT_EQ(refused["state"], "rejected");
   EXPECT_THAT(refused["reason"].get<std::string>(),
               HasSubstr("options.graders.crash.plugin = \"grader\": it is in quarantine"));
+}
+
+TEST(Python, IsTheDaemonsOwnersChoiceAndAJobAsksForOneOfThem) {
+  if (!plugins::available_isolation().namespaces) GTEST_SKIP() << plugins::available_isolation().missing;
+  const TempDir folder;
+  const std::string python = make_virtual_environment(folder / "venv");
+  DaemonHome home("[plugins]\npython = [\"" + python + "\", \"/usr/bin/python3\"]\n");
+  home.start();
+  const SmallJob job = {
+      .scorer_text = "import only_here\ndef grade(sample, item):\n    return only_here.ANSWER\n",
+      .epochs = 1};
+  const auto drop = [&](const std::string& name, const std::string& asked) {
+    const fs::path made = write_small_job(home.staging(name), job);
+    std::string toml = read_file(made / "job.toml");
+    if (!asked.empty()) toml.insert(toml.find("[warmup]"), "python = \"" + asked + "\"\n");
+    write_text(made / "job.toml", toml);
+    return home.wait(home.drop(made));
+  };
+  EXPECT_EQ(drop("first", "")["state"], "succeeded");
+  EXPECT_THAT(drop("second", "/usr/bin/python3")["reason"].get<std::string>(),
+              HasSubstr("No module named 'only_here'"));
+  const Json refused = drop("third", "/opt/python");
+  EXPECT_EQ(refused["state"], "rejected");
+  EXPECT_THAT(refused["reason"].get<std::string>(),
+              ::testing::AllOf(HasSubstr("job.toml:"), HasSubstr("[scorer] python = \"/opt/python\""),
+                               HasSubstr("names " + python + ", /usr/bin/python3")));
+  std::vector<std::string> seen;
+  for (const Json& row : home.rftctl({"doctor"}).json)
+    if (row["name"] == "python") seen.push_back(row["verdict"]);
+  EXPECT_THAT(seen, ::testing::ElementsAre("ok", "ok"));
 }
 
 // An exception is an answer, not a fault of the process.

@@ -4,6 +4,7 @@
 
 #include "base/subprocess.h"
 #include "plugins/support.h"
+#include "support/virtual_environment.h"
 
 namespace rft::plugins {
 namespace {
@@ -92,20 +93,21 @@ TEST_F(View, FileRulesDenyWhatTheNamespacesWouldNotShow) {
 
 TEST_F(View, APythonOfAVirtualEnvironmentFindsItsPackages) {
   const testing::TemporaryFolder elsewhere;
-  const fs::path environment = elsewhere.path() / "venv";
-  ASSERT_EQ(std::system(("/usr/bin/python3 -m venv --without-pip " + environment.string()).c_str()), 0);
-  for (const auto& entry : fs::directory_iterator(environment / "lib"))
-    std::ofstream(entry.path() / "site-packages/only_here.py") << "ANSWER = 42\n";
+  const fs::path python = make_virtual_environment(elsewhere.path() / "venv");
+  elsewhere.write("secret", "not of the environment");
   ScorerOptions options = script(
-      "import only_here, subprocess\n"
+      "import only_here, os, subprocess, sys\n"
+      "assert sys.prefix.endswith('venv') and sys.base_prefix != sys.prefix\n"
+      "assert os.listdir(os.path.dirname(sys.prefix)) == ['venv']\n"
+      "assert not os.access(os.path.join(sys.prefix, 'pyvenv.cfg'), os.W_OK)\n"
       "def grade(sample, item):\n"
       "    return only_here.ANSWER + int(subprocess.check_output(['wc', '-c'], input=b'12'))\n");
-  options.python = environment / "bin/python3";
+  options.python = python;
   EXPECT_EQ(ScorerHost(options).score(testing::requests_of({"a"}))[0].score, 44.0);
   // The same as an executable's first line names it.
   options =
       testing::options_for(folder_.write("scorer",
-                                         "#!" + (environment / "bin/python3").string() +
+                                         "#!" + python.string() +
                                              "\nimport sys, only_here\n"
                                              "for line in sys.stdin: print(only_here.ANSWER, flush=True)\n",
                                          true),

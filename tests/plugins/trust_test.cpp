@@ -67,5 +67,19 @@ TEST(Trust, GrantsTheNetworkToWhatIsNamed) {
   }
 }
 
+TEST(Trust, NamesTheInterpretersOfScripts) {
+  EXPECT_EQ(Trust({}).python(""), "") << "python3 of PATH";
+  const Trust trust({}, {}, {"/a/python", "/b/python"});
+  EXPECT_EQ(trust.python(""), "/a/python");
+  EXPECT_EQ(trust.python("/b/python"), "/b/python");
+  try {
+    trust.python("/c/python");
+    FAIL() << "it may run";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("[plugins] python names /a/python, /b/python"));
+  }
+  EXPECT_THROW(Trust({}).python("/usr/bin/python3"), Error);
+}
+
 }  // namespace
 }  // namespace rft::plugins

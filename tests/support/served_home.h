@@ -46,8 +46,9 @@ class ServedHome {
     jobs_.emplace(*loop_,
                   jobs::Jobs::Options{root_.path(), root_ / "run/worker.sock", root_ / "programs", config});
     control_.emplace(*loop_, *jobs_,
-                     control::Control::Options{root_.path(), root_ / "run", root_ / "programs",
-                                               [this] { return jobs_->plugins(); }});
+                     control::Control::Options{root_.path(), root_ / "run", root_ / "programs", {}, [this] {
+                                                 return jobs_->plugins();
+                                               }});
     jobs_->set_event_sink(
         [this](const std::string& topic, const Json& event) { control_->publish(topic, event); });
     jobs_->start();

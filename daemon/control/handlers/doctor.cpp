@@ -49,6 +49,7 @@ void handle_doctor(Context& context, Call call) {
               {"program_folder", context.program_folder.string()},
               {"programs", programs_in(context.program_folder)},
               {"zmq", zmq_version()},
+              {"python", context.python},
               {"isolation", plugins::to_json(plugins::available_isolation())},
               {"jobs", jobs_by_state(context.jobs)},
               {"refused_plugins", std::move(refused)}});

@@ -17,6 +17,7 @@
 #include "plugins/host/serve.h"
 #include "plugins/host_process.h"
 #include "plugins/isolation.h"
+#include "plugins/launch.h"
 #include "plugins/note.h"
 #include "plugins/scorer_host.h"
 
@@ -30,7 +31,7 @@ struct Arguments {
   fs::path plugin;
   std::string options = "{}";
   double timeout_s = 10;
-  fs::path input, output, data, folder;
+  fs::path input, output, data, folder, python;
   bool network = false, trusted = false;
   std::string check;
 };
@@ -48,6 +49,11 @@ HostOptions host_options(const Arguments& arguments) {
       arguments.folder.empty() ? options.plugin_path.parent_path() : fs::canonical(arguments.folder);
   options.allow_network = arguments.network;
   options.trusted = arguments.trusted;
+  // Not resolved: that of a virtual environment is a link to the system's.
+  if (!arguments.python.empty()) {
+    options.python = fs::absolute(arguments.python).lexically_normal();
+    require_python(options.python);
+  }
   return options;
 }
 
@@ -215,6 +221,8 @@ int run(int argc, char** argv) {
     command->add_option("--timeout", arguments.timeout_s, "Deadline of one batch in seconds");
     command->add_option("--folder", arguments.folder,
                         "Its working folder (default: the one that it lies in)");
+    command->add_option("--python", arguments.python,
+                        "The interpreter of a script (default: python3 of PATH)");
     command->add_flag("--network", arguments.network, "With the network, as one that rftd.toml grants it");
     command->add_flag("--trusted", arguments.trusted, "Without isolation, as one that rftd.toml trusts");
     command->callback([&, verb] { result = report([&] { return verb(arguments); }); });

@@ -1,6 +1,6 @@
 """Rewards a short answer that holds the record's "keyword". The file stays loaded for a whole job.
 
-It runs under the python3 of PATH: to use a virtual environment, activate it before rftctl or rftd starts.
+To use a virtual environment, name its bin/python: as [plugins] python in rftd.toml, as --python of rftctl scorer test.
 """
 options = {"limit": 200}
 
