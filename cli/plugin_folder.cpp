@@ -73,10 +73,6 @@ void require_possible(const NewPlugin& wanted) {
         ErrorCode::invalid_argument,
         "\"" + wanted.name + "\" cannot be a plugin's name: it must be of the form [a-z0-9][a-z0-9_-]*",
         "NAME");
-  if (wanted.kind == "adapter" && wanted.language != "cpp")
-    throw Error(ErrorCode::invalid_argument,
-                "an adapter is a shared object: --lang cpp (scorers can be cpp, python or command)",
-                "--lang");
   if (fs::exists(wanted.name))
     throw Error(ErrorCode::conflict, wanted.name + " is there already; choose another name");
 }

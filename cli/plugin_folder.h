@@ -20,8 +20,8 @@ struct PluginFolder {
 };
 
 // Makes the folder `wanted.name` in the working folder; `home` is where its last command installs to. Throws
-// Error: conflict where it is there already, invalid_argument for a name that no plugin can have,
-// unsupported for a kind that this language cannot be, not_found where the SDK is not installed.
+// Error: conflict where it is there already, invalid_argument for a name that no plugin can have, not_found
+// where the SDK is not installed.
 PluginFolder make_plugin_folder(const NewPlugin& wanted, const std::filesystem::path& home);
 
 }  // namespace rft::cli

@@ -33,12 +33,14 @@ std::string as_lines(const std::vector<Json>& rows) {
 }
 
 fs::path adapter_file(const std::string& name) {
-  if (name.ends_with(".so")) return name;
+  if (fs::is_regular_file(name)) return fs::absolute(name);
   const fs::path programs = program_folder();
   for (const fs::path& folder : {programs / "../plugins", programs / "../lib/rftd/plugins"})
     if (fs::exists(folder / (name + ".so"))) return folder / (name + ".so");
-  throw Error(ErrorCode::not_found,
-              "there is no adapter \"" + name + "\": give the path of its .so, chat or jsonl", "--adapter");
+  throw Error(
+      ErrorCode::not_found,
+      "there is no adapter \"" + name + "\": give the path of its file, or the name of one that is shipped",
+      "--adapter");
 }
 
 // The canonical records {"prompt", "output"?, "record"} of `records`, as a job gets them.

@@ -85,7 +85,7 @@ Run define_plugins(CLI::App& app) {
   new_part->add_option("--kind", wanted->kind, "What it is")
       ->capture_default_str()
       ->check(CLI::IsMember({"scorer", "adapter"}));
-  new_part->add_option("--lang", wanted->language, "What it is written in; an adapter in cpp alone")
+  new_part->add_option("--lang", wanted->language, "What it is written in; command: any executable")
       ->capture_default_str()
       ->check(CLI::IsMember({"cpp", "python", "command"}));
   CLI::App* const check_part =

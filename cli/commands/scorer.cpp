@@ -111,7 +111,8 @@ Run define_scorer_test(CLI::App& app) {
   part->add_option("--python", test->python,
                    "The interpreter of a scorer in Python, as [plugins] python (default: python3 of PATH)")
       ->type_name("PATH");
-  part->add_option("--adapter", test->source.adapter, "As [data] adapter: chat, jsonl or a .so");
+  part->add_option("--adapter", test->source.adapter,
+                   "As [data] adapter: chat, jsonl, another shipped one, or a file");
   part->add_option("--prompt", test->source.prompt, "As [data] prompt");
   part->add_option("--limit", test->source.limit, "Records at most; 0: all")->check(zero_or_more());
   part->add_option("--max-new-tokens", test->source.max_new_tokens, "Of a sampled completion")

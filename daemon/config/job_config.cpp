@@ -507,8 +507,8 @@ void set_pinned_scorers(JobConfig& plan, const std::vector<PinnedScorer>& scorer
   for (const PinnedScorer& scorer : scorers)
     plan.resolved.scorers[scorer.name] = {{"digest", scorer.digest},   {"kind", scorer.kind},
                                           {"options", scorer.options}, {"path", scorer.path.string()},
-                                          {"plugin", scorer.plugin},   {"trusted", scorer.trusted},
-                                          {"python", scorer.python}};
+                                          {"plugin", scorer.plugin},   {"python", scorer.python},
+                                          {"trusted", scorer.trusted}};
 }
 
 std::string job_reference() {

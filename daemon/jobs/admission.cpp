@@ -20,12 +20,15 @@
 #include "plugins/adapter.h"
 #include "plugins/composition.h"
 #include "plugins/grader.h"
+#include "plugins/pinned_scorer.h"
+#include "plugins/scorer_host.h"
 
 namespace rft::jobs {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kMaxRemembered = 256;
+constexpr char kPrinted[] = "admission.log";
 
 [[noreturn]] void reject(const std::string& message, const std::string& field = "") {
   throw Error(ErrorCode::invalid_argument, message, field);
@@ -299,6 +302,13 @@ std::string at_part(const config::JobConfig& job, const plugins::Part& part) {
                      part.name, part.plugin);
 }
 
+// Where the owner named the options of a part, or else its plugin.
+std::string at_options(const config::JobConfig& job, const plugins::Part& part) {
+  if (job.scorer.grader.empty() && part.name.empty() && job.lines.given("scorer", "options"))
+    return job.lines.where("scorer", "options") + "[scorer] options: ";
+  return at_part(job, part);
+}
+
 std::string write_manifest(const fs::path& folder) {
   const std::string text = manifest(folder);
   write_file_atomically(folder / "manifest.sha256", text);
@@ -332,6 +342,7 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
         resolve(at_key(job, "data", "adapter", job.data.adapter), job.data.adapter, input, "dataset-adapter");
 
     convert_data(id, job, adapter, folder);
+    try_scorers(id, job, folder);
 
     job.model.dtype = resolve_dtype(job);
     job.resolved.job_id = id;
@@ -410,7 +421,7 @@ void Admission::convert_data(int64_t id, const config::JobConfig& job, const Per
   options.name = adapter.plugin.name;
   options.trusted = adapter.unconfined;
   options.python = permitted_python(job, "data", job.data.python);
-  options.stderr_file = folder / "adapter.log";
+  options.stderr_file = folder / kPrinted;
   options.failed_input = folder / "failed-input.jsonl";
   options.work_dir = fs::absolute(folder / "input");
   options.options = job.data.options;
@@ -418,16 +429,36 @@ void Admission::convert_data(int64_t id, const config::JobConfig& job, const Per
   try {
     write_data(job, options, folder / "input", folder / "data");
   } catch (const plugins::PluginError& error) {
-    const std::string failure(to_string(error.kind()));
-    if (plugins::calls_for_quarantine(failure))
-      quarantine_.add({.digest = adapter.plugin.digest,
-                       .failure = failure,
-                       .reason = error.what(),
-                       .job = id,
-                       .at = time_text(std::chrono::system_clock::now())},
-                      options, "dataset-adapter");
+    quarantine(id, adapter.plugin.digest, error, options, "dataset-adapter");
     throw;
   }
+}
+
+void Admission::try_scorers(int64_t id, const config::JobConfig& job, const fs::path& folder) const {
+  const auto parts = parts_of(job);
+  for (const config::PinnedScorer& scorer : config::pinned_scorers(job)) {
+    plugins::ScorerOptions options = plugins::options_of(scorer, job, folder, host_program_);
+    options.stderr_file = folder / kPrinted;
+    try {
+      const plugins::ScorerHost host(options);
+    } catch (const plugins::PluginError& error) {
+      quarantine(id, scorer.digest, error, options, "scorer");
+      const auto part = std::ranges::find(parts, scorer.name, &plugins::Part::name);
+      throw Error(error.code(), at_options(job, *part) + error.what(), "options");
+    }
+  }
+}
+
+void Admission::quarantine(int64_t id, const std::string& digest, const plugins::PluginError& error,
+                           const plugins::HostOptions& options, const char* role) const {
+  const std::string failure(to_string(error.kind()));
+  if (!plugins::calls_for_quarantine(failure)) return;
+  quarantine_.add({.digest = digest,
+                   .failure = failure,
+                   .reason = error.what(),
+                   .job = id,
+                   .at = time_text(std::chrono::system_clock::now())},
+                  options, role);
 }
 
 std::string Admission::permitted_python(const config::JobConfig& job, const char* section,

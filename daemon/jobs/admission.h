@@ -8,8 +8,10 @@
 //   jobs/17-fraud/plan.toml         every value resolved
 //   jobs/17-fraud/manifest.sha256   of all of these, as sha256sum checks it
 //   jobs/17-fraud/memory.json       what it will hold in memory, as estimated
+//   jobs/17-fraud/admission.log     what its plugins printed meanwhile
 //
-// It may take long (an adapter runs over the data) and may be called from several threads at once.
+// It may take long (an adapter runs over the data, each scorer is started once) and may be called from
+// several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +28,7 @@
 #include "jobs/plugin_watch.h"
 #include "jobs/scorer_swaps.h"
 #include "memory/estimate.h"
+#include "plugins/plugin_error.h"
 #include "plugins/quarantine.h"
 #include "plugins/trust.h"
 
@@ -67,7 +70,12 @@ class Admission {
   // `where` stands before what is wrong with the plugin.
   Permitted resolve(const std::string& where, const std::string& name, const std::filesystem::path& input,
                     const std::string& kind) const;
-  // Writes data/; an adapter that takes its process down goes into quarantine.
+  // Starts each scorer once, as the worker will: what does not load, or refuses its options, is refused now.
+  void try_scorers(int64_t id, const config::JobConfig& job, const std::filesystem::path& folder) const;
+  // Puts a plugin of kind `role` into quarantine if it took its process down.
+  void quarantine(int64_t id, const std::string& digest, const plugins::PluginError& error,
+                  const plugins::HostOptions& options, const char* role) const;
+  // Writes data/.
   void convert_data(int64_t id, const config::JobConfig& job, const Permitted& adapter,
                     const std::filesystem::path& folder) const;
   // The interpreter for `[section] python = "asked"`.

@@ -47,16 +47,27 @@ Json parse_messages(const std::string& text, const HostProcess& host, const std:
   return messages;
 }
 
-std::string canonical_line(wire::Conversion& conversion, Json&& record, const HostProcess& host,
+// What a scorer sees of an example: the record that it was made of, unless it brings its own.
+Json record_of(const wire::Example& example, const Json& whole, const HostProcess& host,
+               const std::string& where) {
+  if (!example.record) return whole;
+  Json record = Json::parse(*example.record, nullptr, /*allow_exceptions=*/false);
+  if (!record.is_object())
+    throw PluginError(PluginFailure::protocol,
+                      host.title() + ": for " + where + " it answered a record that is no JSON object");
+  return record;
+}
+
+std::string canonical_line(wire::Example& example, Json&& record, const HostProcess& host,
                            const std::string& where) {
   Json line;
-  if (conversion.is_messages)
-    line["prompt"] = parse_messages(conversion.prompt, host, where);
+  if (example.is_messages)
+    line["prompt"] = parse_messages(example.prompt, host, where);
   else
-    line["prompt"] = std::move(conversion.prompt);
-  if (conversion.output) line["output"] = std::move(*conversion.output);
+    line["prompt"] = std::move(example.prompt);
+  if (example.output) line["output"] = std::move(*example.output);
   line["record"] = std::move(record);
-  return dump_json(line);
+  return dump_json(line) + "\n";
 }
 
 std::string ask_adapter(HostProcess& host, const AdapterOptions& options, const std::string& doing,
@@ -72,37 +83,38 @@ std::string ask_adapter(HostProcess& host, const AdapterOptions& options, const 
   }
 }
 
-// Hands a portion to the adapter and appends what comes back to `lines`.
-void convert_portion(HostProcess& host, const AdapterOptions& options, const fs::path& input,
-                     Portion& portion, std::string& lines) {
-  if (portion.records.empty()) return;
+// Hands a portion to the adapter and appends what comes back to `lines`. Answers how many those are.
+size_t convert_portion(HostProcess& host, const AdapterOptions& options, const fs::path& input,
+                       Portion& portion, std::string& lines) {
+  if (portion.records.empty()) return 0;
   const std::string doing = "converting " + input.string();
   const std::string body = ask_adapter(host, options, doing, portion);
   auto conversions = wire::decode_converted(body);
   if (conversions.size() != portion.records.size())
     throw PluginError(PluginFailure::protocol,
                       host.title() + ": its process answered for another number of lines");
+  size_t num_examples = 0;
   for (size_t i = 0; i < conversions.size(); ++i) {
     const std::string where = input.string() + ":" + std::to_string(portion.line_numbers[i]);
     if (conversions[i].refusal)
-      throw Error(ErrorCode::invalid_argument, where + ": " + *conversions[i].refusal);
-    lines += canonical_line(conversions[i], std::move(portion.records[i]), host, where);
-    lines += '\n';
+      throw Error(ErrorCode::invalid_argument, where + ": " + host.explained(*conversions[i].refusal));
+    for (wire::Example& example : conversions[i].examples)
+      lines += canonical_line(example, record_of(example, portion.records[i], host, where), host, where);
+    num_examples += conversions[i].examples.size();
   }
   portion = Portion{};
+  return num_examples;
 }
 
 size_t convert_lines(HostProcess& host, const AdapterOptions& options, const fs::path& input,
                      std::string& lines) {
   Portion portion;
-  size_t num_records = 0;
+  size_t num_examples = 0;
   for_each_json_line(input, [&](Json&& record, size_t line_number) {
     portion.add(std::move(record), line_number);
-    ++num_records;
-    if (portion.full()) convert_portion(host, options, input, portion, lines);
+    if (portion.full()) num_examples += convert_portion(host, options, input, portion, lines);
   });
-  convert_portion(host, options, input, portion, lines);
-  return num_records;
+  return num_examples + convert_portion(host, options, input, portion, lines);
 }
 
 // The adapter reads the file itself, by its path in the job folder.
@@ -112,20 +124,16 @@ size_t read_records(HostProcess& host, const AdapterOptions& options, const fs::
   for (std::string path = fs::relative(input, options.work_dir);; path.clear()) {
     const std::string body = host.ask(wire::encode_read(path), wire::FrameType::were_read, kReadTimeoutS,
                                       "reading " + input.string());
-    wire::Reading reading = wire::decode_were_read(body);
-    if (reading.refusal) throw Error(ErrorCode::invalid_argument, *reading.refusal);
-    if (reading.records.empty()) return num_records;
+    wire::Conversion portion = wire::decode_were_read(body);
+    if (portion.refusal) throw Error(ErrorCode::invalid_argument, *portion.refusal);
+    if (portion.examples.empty()) return num_records;
     // Its process holds a whole file's records: one that answers more than fits there answers for ever.
     if (options.memory_limit_bytes > 0 && lines.size() > options.memory_limit_bytes)
       throw PluginError(PluginFailure::protocol, host.title() + ": it answered more records of " +
                                                      input.string() + " than it can hold");
-    for (size_t i = 0; i < reading.records.size(); ++i) {
+    for (wire::Example& example : portion.examples) {
       const std::string where = "record " + std::to_string(++num_records) + " of " + input.string();
-      Json record = parse_json(reading.records[i], host.title() + ": " + where);
-      if (!record.is_object())
-        throw PluginError(PluginFailure::protocol, host.title() + ": " + where + " is no JSON object");
-      lines += canonical_line(reading.conversions[i], std::move(record), host, where);
-      lines += '\n';
+      lines += canonical_line(example, record_of(example, Json(), host, where), host, where);
     }
   }
 }

@@ -10,8 +10,8 @@
 
 namespace rft::plugins {
 
-// `timeout_s` is for each portion of a few hundred lines; kind is shared_object; work_dir is the job folder,
-// all that an adapter sees of the user's files.
+// `timeout_s` is for each portion of a few hundred lines; work_dir is the job folder, all that an adapter
+// sees of the user's files.
 using AdapterOptions = HostOptions;
 
 // Reads `input` and writes the canonical records {"prompt", "output"?, "record"} to `output` (a temporary

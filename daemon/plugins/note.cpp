@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <optional>
 #include <vector>
 
@@ -146,6 +147,18 @@ std::string detect_implementation(const fs::path& file) {
       PluginFailure::not_loadable,
       file.string() +
           " is not a plugin: it is no .so, no .py and not executable; run chmod +x on it if it is a program");
+}
+
+std::string detect_kind(const fs::path& file, const std::string& implementation) {
+  if (implementation == "shared_object") return read_note(file).kind;
+  if (implementation != "python") return "program";
+  bool adapts = false, scores = false;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    adapts = adapts || line.starts_with("def adapt(");
+    scores = scores || line.starts_with("def score(") || line.starts_with("def grade(");
+  }
+  return adapts == scores ? "program" : adapts ? RFT_KIND_DATASET_ADAPTER : RFT_KIND_SCORER;
 }
 
 bool is_plugin_name(const std::string& name) {

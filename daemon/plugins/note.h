@@ -28,6 +28,11 @@ void require_loadable_abi(const PluginNote& note, const std::filesystem::path& s
 // PluginError(not_loadable) for anything else.
 std::string detect_implementation(const std::filesystem::path& file);
 
+// What a file of that implementation is: a shared object's note says it, a Python file's functions do
+// (`def adapt`; `def score` or `def grade`). "program": one that does not say it beforehand and may be
+// either. Throws like read_note.
+std::string detect_kind(const std::filesystem::path& file, const std::string& implementation);
+
 // Whether `name` can be a plugin's name: [a-z0-9][a-z0-9_-]*, at most 63 characters.
 bool is_plugin_name(const std::string& name);
 

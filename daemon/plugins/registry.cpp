@@ -18,8 +18,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr char kScorer[] = "scorer";
-
 // NAME.so, NAME.py, or a program NAME, which is told from any other file by its permission to be run.
 bool is_plugin_file(const fs::path& file) {
   if (file.filename().string().front() == '.') return false;
@@ -27,13 +25,15 @@ bool is_plugin_file(const fs::path& file) {
   return file.extension().empty() && fs::is_regular_file(file) && ::access(file.c_str(), X_OK) == 0;
 }
 
-std::string kind_of(const ResolvedPlugin& plugin) { return plugin.note ? plugin.note->kind : kScorer; }
+bool can_be(const ResolvedPlugin& plugin, const std::string& kind) {
+  return plugin.kind == kind || plugin.kind == "program";
+}
 
 PluginRow row_of(const ResolvedPlugin& plugin, const std::string& file, const std::string& origin) {
   PluginRow row;
   row.file = file;
   row.name = plugin.name;
-  row.kind = kind_of(plugin);
+  row.kind = plugin.kind;
   row.version = plugin.note ? plugin.note->version : "";
   row.digest = plugin.digest;
   row.origin = origin;
@@ -62,13 +62,14 @@ ResolvedPlugin describe(const PinnedPlugin& pinned, const std::string& name, con
   plugin.name = name;
   plugin.implementation = detect_implementation(pinned.path);
   if (plugin.implementation == "shared_object") plugin.note = checked_note(pinned.path, given);
+  plugin.kind = plugin.note ? plugin.note->kind : detect_kind(pinned.path, plugin.implementation);
   return plugin;
 }
 
 void require_kind(const ResolvedPlugin& plugin, const std::string& kind, const std::string& asked) {
-  if (kind_of(plugin) != kind)
+  if (!can_be(plugin, kind))
     throw Error(ErrorCode::invalid_argument,
-                "\"" + asked + "\" is a " + kind_of(plugin) + ", and a " + kind + " is wanted");
+                "\"" + asked + "\" is a " + plugin.kind + ", and a " + kind + " is wanted");
 }
 
 // A path of the job folder, opened for nothing: no part of it may lead out of the folder.
@@ -287,7 +288,7 @@ std::string Registry::why_absent(const std::string& name, const std::string& kin
   std::vector<std::string> names;
   std::string list;
   for (const auto& [known, plugin] : ready_) {
-    if (kind_of(plugin) != kind) continue;
+    if (!can_be(plugin, kind)) continue;
     names.push_back(known);
     list += (list.empty() ? "" : ", ") + known;
   }

@@ -25,7 +25,7 @@ namespace rft::plugins {
 struct PluginRow {
   std::string file;     // as dropped: "classification.so"
   std::string name;     // empty while it is not known
-  std::string kind;     // scorer | dataset-adapter; empty while it is not known
+  std::string kind;     // scorer | dataset-adapter | program: either of them; empty while it is not known
   std::string version;  // empty for scripts
   std::string digest;   // empty while settling or refused
   std::string origin;   // shipped | home | job: in quarantine alone
@@ -41,6 +41,7 @@ struct ResolvedPlugin {
   std::filesystem::path path;  // of the pinned copy
   std::string implementation;  // shared_object | python | command: ScorerOptions::kind
   std::string digest;
+  std::string kind;                // scorer | dataset-adapter | program: either of them
   std::string name;                // as registered, or the file's name in the job folder
   std::optional<PluginNote> note;  // of a shared object
   Origin origin = Origin::job_folder;

@@ -167,7 +167,7 @@ View view_of(const HostOptions& options, const Environment& environment) {
   if (options.kind != "shared_object") add_script(options, environment, wanted, view);
   if (options.allow_network) add_resolver(wanted);
 
-  std::set<fs::path> paths = {host, host.parent_path().parent_path() / "share/rftd/scorer_shim.py",
+  std::set<fs::path> paths = {host, host.parent_path().parent_path() / "share/rftd/python_shim.py",
                               options.plugin_path, options.work_dir};
   for (const fs::path& path : wanted)
     for (const fs::path& either : {path.lexically_normal(), fs::weakly_canonical(path)})

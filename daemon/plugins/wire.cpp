@@ -306,45 +306,57 @@ std::vector<std::string_view> decode_convert(std::string_view body) {
 
 namespace {
 
-void write_conversions(Writer& writer, std::span<const Conversion> conversions) {
-  writer.u32(static_cast<uint32_t>(conversions.size()));
-  for (const auto& conversion : conversions) {
-    writer.u8(conversion.refusal ? 1 : 0);
-    writer.text(conversion.refusal ? cut_answer(*conversion.refusal) : conversion.prompt);
-    writer.u8(conversion.is_messages ? 1 : 0);
-    writer.u8(conversion.output ? 1 : 0);
-    writer.text(conversion.output.value_or(""));
+void write_optional(Writer& writer, const std::optional<std::string>& text) {
+  writer.u8(text ? 1 : 0);
+  writer.text(text.value_or(""));
+}
+
+std::optional<std::string> read_optional(Reader& reader) {
+  const bool is_there = reader.u8() != 0;
+  const auto text = reader.text();
+  return is_there ? std::optional<std::string>(text) : std::nullopt;
+}
+
+void write_conversion(Writer& writer, const Conversion& conversion) {
+  writer.u8(conversion.refusal ? 1 : 0);
+  writer.text(cut_answer(conversion.refusal.value_or("")));
+  writer.u32(static_cast<uint32_t>(conversion.examples.size()));
+  for (const auto& example : conversion.examples) {
+    writer.text(example.prompt);
+    writer.u8(example.is_messages ? 1 : 0);
+    write_optional(writer, example.output);
+    write_optional(writer, example.record);
   }
 }
 
-std::vector<Conversion> read_conversions(Reader& reader) {
-  std::vector<Conversion> conversions(reader.count(3 + 2 * kMinTextBytes));
-  for (auto& conversion : conversions) {
-    const bool refused = reader.u8() != 0;
-    const std::string_view text = reader.text();
-    if (refused)
-      conversion.refusal = cut_answer(text);
-    else
-      conversion.prompt = text;
-    conversion.is_messages = reader.u8() != 0;
-    const bool has_output = reader.u8() != 0;
-    const auto output = reader.text();
-    if (has_output) conversion.output = output;
+Conversion read_conversion(Reader& reader) {
+  Conversion conversion;
+  const bool refused = reader.u8() != 0;
+  std::string refusal = cut_answer(reader.text());
+  if (refused) conversion.refusal = std::move(refusal);
+  conversion.examples.resize(reader.count(3 + 3 * kMinTextBytes));
+  for (auto& example : conversion.examples) {
+    example.prompt = reader.text();
+    example.is_messages = reader.u8() != 0;
+    example.output = read_optional(reader);
+    example.record = read_optional(reader);
   }
-  return conversions;
+  return conversion;
 }
 
 }  // namespace
 
 std::string encode_converted(std::span<const Conversion> conversions) {
   Writer writer(FrameType::converted);
-  write_conversions(writer, conversions);
+  writer.u32(static_cast<uint32_t>(conversions.size()));
+  for (const auto& conversion : conversions) write_conversion(writer, conversion);
   return std::move(writer).finish();
 }
 
 std::vector<Conversion> decode_converted(std::string_view body) {
   Reader reader(body);
-  auto conversions = read_conversions(reader);
+  std::vector<Conversion> conversions(reader.count(1 + kMinTextBytes + 4));
+  for (auto& conversion : conversions) conversion = read_conversion(reader);
   reader.end();
   return conversions;
 }
@@ -362,25 +374,17 @@ std::string_view decode_read(std::string_view body) {
   return path;
 }
 
-std::string encode_were_read(const Reading& reading) {
+std::string encode_were_read(const Conversion& portion) {
   Writer writer(FrameType::were_read);
-  writer.u8(reading.refusal ? 1 : 0);
-  writer.text(cut_answer(reading.refusal.value_or("")));
-  write_conversions(writer, reading.conversions);
-  for (const auto& record : reading.records) writer.text(record);
+  write_conversion(writer, portion);
   return std::move(writer).finish();
 }
 
-Reading decode_were_read(std::string_view body) {
+Conversion decode_were_read(std::string_view body) {
   Reader reader(body);
-  Reading reading;
-  const bool refused = reader.u8() != 0;
-  std::string refusal = cut_answer(reader.text());
-  if (refused) reading.refusal = std::move(refusal);
-  reading.conversions = read_conversions(reader);
-  for (size_t i = 0; i < reading.conversions.size(); ++i) reading.records.emplace_back(reader.text());
+  auto portion = read_conversion(reader);
   reader.end();
-  return reading;
+  return portion;
 }
 
 }  // namespace rft::plugins::wire

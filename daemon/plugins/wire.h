@@ -118,20 +118,20 @@ struct EpisodeResult {
   ScoreResult result;  // `score` only where scored; `error` for the other outcomes
 };
 
-// One converted line: a prompt, or why the adapter refuses the line.
-struct Conversion {
+// A prompt and what belongs to it.
+struct Example {
   std::string prompt;
   bool is_messages = false;
   std::optional<std::string> output;
-  std::optional<std::string> refusal;
+  std::optional<std::string> record;  // instead of the record that was given; of a file that was read, always
 };
 
-// Some of the records that a reader found in a file. A request names the file, and then, empty, asks for
-// more; an answer without records is the last.
-struct Reading {
-  std::vector<std::string> records;
-  std::vector<Conversion> conversions;  // as many
-  std::optional<std::string> refusal;   // why the reader refuses the file
+// What an adapter makes of one record, which it may leave out, or why it refuses it. Of a file that a reader
+// reads, a portion: a request names the file, and then, empty, asks for more; one without examples is the
+// last.
+struct Conversion {
+  std::vector<Example> examples;
+  std::optional<std::string> refusal;
 };
 
 std::string encode(const Open& open);
@@ -143,7 +143,7 @@ std::string encode_summarize(std::span<const ScoreRequest> requests, std::span<c
 std::string encode_summarized(const std::map<std::string, double>& numbers);
 std::string encode_convert(std::span<const std::string> records);
 std::string encode_read(std::string_view path);
-std::string encode_were_read(const Reading& reading);
+std::string encode_were_read(const Conversion& portion);
 std::string encode_converted(std::span<const Conversion> conversions);
 
 Open decode_open(std::string_view body);
@@ -160,6 +160,6 @@ std::map<std::string, double> decode_summarized(std::string_view body);
 std::vector<std::string_view> decode_convert(std::string_view body);
 std::vector<Conversion> decode_converted(std::string_view body);
 std::string_view decode_read(std::string_view body);
-Reading decode_were_read(std::string_view body);
+Conversion decode_were_read(std::string_view body);
 
 }  // namespace rft::plugins::wire

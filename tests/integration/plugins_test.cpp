@@ -165,6 +165,36 @@ TEST_F(Plugins, OfAMultiOnlyTheSubScorerThatCrashedIsInQuarantine) {
               HasSubstr("options.graders.crash.plugin = \"grader\": it is in quarantine"));
 }
 
+// What a scorer says when it is made rejects its job, in its own words; what takes its process down then is
+// in quarantine as ever.
+TEST_F(Plugins, AScorerThatRefusesItsOptionsRejectsItsJob) {
+  const auto rejection = [&](const std::string& name, const SmallJob& job) {
+    const Json refused = home_.wait(drop(name, job));
+    EXPECT_EQ(refused["state"], "rejected") << refused.dump();
+    return read_file(home_.root() / "rejected" / name / "REASON.txt");
+  };
+  EXPECT_THAT(rejection("shipped", {.scorer = "exact_match", .scorer_options = "{ strp = true }"}),
+              ::testing::AllOf(HasSubstr("job.toml:"), HasSubstr("[scorer] options: scorer exact_match"),
+                               HasSubstr("\"strp\"")));
+  EXPECT_THAT(rejection("type", {.scorer = "exact_match", .scorer_options = "{ strip = 1 }"}),
+              HasSubstr("\"strip\""));
+  EXPECT_THAT(
+      rejection("part", {.scorer = "multi",
+                         .scorer_options = "{ graders = { right = { plugin = \"numeric\", options = { "
+                                           "tolerence = 1 } } }, calculate_output = \"right\" }"}),
+      ::testing::AllOf(HasSubstr("options.graders.right.plugin = \"numeric\": "),
+                       HasSubstr("\"tolerence\"")));
+  EXPECT_THAT(
+      rejection("python", {.scorer_text = "def configure(given):\n    raise ValueError('no such rule')\n"
+                                          "def score(episodes):\n    return []\n"}),
+      HasSubstr("ValueError: no such rule (scorer.py:2)"));
+  EXPECT_THAT(rejection("syntax", {.scorer_text = "def score(episodes:\n"}), HasSubstr("SyntaxError"));
+
+  const SmallJob crash = {.scorer_text = "import os\nos._exit(3)\n", .scorer_options = "{}"};
+  EXPECT_THAT(rejection("crash", crash), HasSubstr("exited with code 3"));
+  EXPECT_THAT(rejection("again", crash), HasSubstr("it is in quarantine"));
+}
+
 TEST(Python, IsTheDaemonsOwnersChoiceAndAJobAsksForOneOfThem) {
   if (!plugins::available_isolation().namespaces) GTEST_SKIP() << plugins::available_isolation().missing;
   const TempDir folder;
@@ -253,7 +283,6 @@ const Deed kDeeds[] = {
      python("def score(episodes):\n    raise ValueError('no such label')\n"),
      "threw",
      {"scorer scorer.py: ValueError: no such label (scorer.py:2)"}},
-    {"UnparsablePython", python("def score(episodes:\n"), "not_loadable", {"scorer.py", "SyntaxError"}},
     {"CrashingSharedObject", shared_object("segv"), "crashed", {"hostile", "signal 11"}},
     {"AbortingSharedObject", shared_object("abort"), "crashed", {"hostile", "signal 6"}},
     {"ExitingSharedObject", shared_object("exit"), "crashed", {"hostile", "code 3"}},

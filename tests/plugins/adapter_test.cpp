@@ -214,6 +214,107 @@ TEST(Adapter, ConvertsManyLinesInOrder) {
   EXPECT_EQ(expected, 1000);
 }
 
+// Converts `lines` with a script, `options` its own.
+std::string convert_with_script(const std::string& name, const std::string& script, const std::string& lines,
+                                const Json& options = Json::object()) {
+  const TemporaryFolder folder;
+  AdapterOptions adapter = adapter_options(folder.write(name, script, true), folder);
+  adapter.kind = name.ends_with(".py") ? "python" : "command";
+  adapter.options = options;
+  convert_dataset(adapter, folder.write("in.jsonl", lines), folder.path() / "out.jsonl");
+  return read_file(folder.path() / "out.jsonl");
+}
+
+void expect_script_error(PluginFailure kind, const std::vector<std::string>& parts, const std::string& script,
+                         const std::string& lines = "{\"n\": 1}\n") {
+  expect_plugin_error(kind, parts, [&] { convert_with_script("adapter.py", script, lines); });
+}
+
+TEST(PythonAdapter, MakesOneSeveralOrNoPromptsOfARecord) {
+  const char* const script =
+      "options = {}\n"
+      "def configure(given): options.update(given)\n"
+      "def adapt(record):\n"
+      "    print('to the log, not to the answers')\n"
+      "    n = record['n']\n"
+      "    if n == 0: return None\n"
+      "    if n == 1: return {'prompt': options['word'], 'output': 'äöü'}\n"
+      "    if n == 2: return {'prompt': [{'role': 'user', 'content': 'hi'}], 'record': {'new': True}}\n"
+      "    return ({'prompt': str(i)} for i in range(n))\n";
+  EXPECT_EQ(convert_with_script("adapter.py", script, "{\"n\":0}\n{\"n\":1}\n\n{\"n\":2}\n{\"n\":3}\n",
+                                {{"word", "w"}}),
+            R"({"prompt":"w","output":"äöü","record":{"n":1}})"
+            "\n"
+            R"({"prompt":[{"role":"user","content":"hi"}],"record":{"new":true}})"
+            "\n"
+            R"({"prompt":"0","record":{"n":3}})"
+            "\n"
+            R"({"prompt":"1","record":{"n":3}})"
+            "\n"
+            R"({"prompt":"2","record":{"n":3}})"
+            "\n");
+}
+
+TEST(PythonAdapter, WhatItDoesWrongNamesFileAndLine) {
+  const auto refused = [](const std::string& body) {
+    try {
+      convert_with_script("adapter.py", "def adapt(record):\n    " + body + "\n", "{\"a\":1}\n{\"b\":1}\n");
+    } catch (const PluginError& error) {
+      return "of the plugin: " + std::string(error.what());
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+      return std::string(error.what());
+    }
+    return std::string("nothing");
+  };
+  const auto has = [](const std::string& text, const std::string& part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  has(refused("return {'prompt': record['a'] * 'x'}"), "in.jsonl:2: KeyError: 'a' (adapter.py:2)");
+  has(refused("return 'a prompt'"), "in.jsonl:1: TypeError: adapt() must return a dict with \"prompt\"");
+  has(refused("return {'prompt': {1, 2}}"), "in.jsonl:1: TypeError: Object of type set");
+  has(refused("return {'output': 'x'}"), "\"prompt\" is neither a string nor a list of messages");
+  has(refused("return {'prompt': 'x', 'output': 3}"), "\"output\" is no string");
+  has(refused("return {'prompt': 'x', 'record': 3}"), "\"record\" is no object");
+  has(refused("return {'prompt': ['x']}"), "in.jsonl:1 it answered a message without a role");
+}
+
+TEST(PythonAdapter, FailsAsAScorerDoes) {
+  expect_script_error(PluginFailure::not_loadable, {"adapter adapter.py", "it is a scorer"},
+                      "def grade(sample, item): return 1\n");
+  expect_script_error(PluginFailure::not_loadable, {"SyntaxError"}, "def adapt(record:\n");
+  expect_script_error(PluginFailure::not_loadable, {"ValueError: unknown option"},
+                      "def configure(given): raise ValueError('unknown option')\ndef adapt(record): pass\n");
+  expect_script_error(PluginFailure::crashed, {"adapter adapter.py", "code 3", "converting"},
+                      "import os\ndef adapt(record): os._exit(3)\n");
+}
+
+TEST(CommandAdapter, SpeaksTheLinesOfTheDocument) {
+  const char* const script =
+      "#!/bin/sh\n"
+      "while read -r line; do\n"
+      "  case $line in\n"
+      "    *'\"index\":0'*) echo '{\"prompt\":\"zero\"}' ;;\n"
+      "    *'\"of\":3,'*1}*) echo "
+      "\"[{\\\"prompt\\\":\\\"$RFT_ADAPTER_OPTIONS\\\"},{\\\"prompt\\\":\\\"b\\\"}]\" ;;\n"
+      "    *) echo null ;;\n"
+      "  esac\n"
+      "done\n";
+  EXPECT_EQ(convert_with_script("adapter", script, "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n"),
+            "{\"prompt\":\"zero\",\"record\":{\"n\":0}}\n{\"prompt\":\"{}\",\"record\":{\"n\":1}}\n"
+            "{\"prompt\":\"b\",\"record\":{\"n\":1}}\n");
+  try {
+    convert_with_script(
+        "adapter", "#!/bin/sh\nread -r line; echo '{\"error\":\"not this one\"}'; cat >/dev/null\n", "{}\n");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("in.jsonl:1: not this one"), std::string::npos) << error.what();
+  }
+  expect_plugin_error(PluginFailure::protocol, {"a line that is no example: not valid JSON", "hello"}, [] {
+    convert_with_script("adapter", "#!/bin/sh\nread -r line; echo hello; cat >/dev/null\n", "{}\n");
+  });
+}
+
 TEST(Adapter, AReaderThatNeverEndsIsStopped) {
   const TemporaryFolder folder;
   folder.write("in.txt", "");

@@ -53,6 +53,21 @@ class RegistryTest : public ::testing::Test {
   fs::path job_ = folder_.path() / "job";
 };
 
+TEST_F(RegistryTest, TellsAnAdapterInPythonByItsFunction) {
+  std::ofstream(plugins_ / "pairs.py") << "import json\n\ndef adapt(record):\n    return None\n";
+  std::ofstream(plugins_ / "both.py") << "def adapt(record): pass\ndef score(episodes): pass\n";
+  std::ofstream(plugins_ / "grader.py") << "def grade(sample, item): return 1\n";
+  const Registry registry = make();
+  EXPECT_EQ(row(registry, "pairs.py").kind, "dataset-adapter");
+  EXPECT_EQ(row(registry, "both.py").kind, "program");
+  EXPECT_EQ(registry.resolve("pairs", job_, "dataset-adapter").implementation, "python");
+  for (const char* kind : {"scorer", "dataset-adapter"})
+    EXPECT_NO_THROW(registry.resolve("both", job_, kind));
+  EXPECT_EQ(refusal(registry, "pairs"), "\"pairs\" is a dataset-adapter, and a scorer is wanted");
+  EXPECT_EQ(refusal(registry, "grader", "dataset-adapter"),
+            "\"grader\" is a scorer, and a dataset-adapter is wanted");
+}
+
 TEST_F(RegistryTest, KnowsTheShippedPlugins) {
   const Registry registry = make();
   EXPECT_EQ(row(registry, "classification.so", "shipped").kind, "scorer");

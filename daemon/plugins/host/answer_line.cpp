@@ -14,8 +14,9 @@ namespace {
 
 constexpr size_t kMaxQuotedBytes = 200;
 
-[[noreturn]] void refuse(const std::string& line, const std::string& why) {
-  throw PluginError(PluginFailure::protocol, "it answered a line that is no score: " + why + ": " +
+[[noreturn]] void refuse(const std::string& line, const std::string& why, const char* wanted = "score") {
+  throw PluginError(PluginFailure::protocol, std::string("it answered a line that is no ") + wanted + ": " +
+                                                 why + ": " +
                                                  dump_json(Json(line.substr(0, kMaxQuotedBytes))));
 }
 
@@ -89,9 +90,13 @@ std::string text_of(const Json& answer, const char* key, const std::string& line
   return found->get<std::string>();
 }
 
-wire::EpisodeResult parse_object(const Json& answer, const std::string& line) {
-  if (answer.contains("batch_error"))
+void refuse_batch_error(const Json& answer, const std::string& line) {
+  if (answer.is_object() && answer.contains("batch_error"))
     throw PluginError(PluginFailure::threw, text_of(answer, "batch_error", line));
+}
+
+wire::EpisodeResult parse_object(const Json& answer, const std::string& line) {
+  refuse_batch_error(answer, line);
   wire::EpisodeResult parsed;
   ScoreResult& result = parsed.result;
   result.reason = text_of(answer, "reason", line);
@@ -124,7 +129,43 @@ wire::EpisodeResult parse_object(const Json& answer, const std::string& line) {
   return parsed;
 }
 
+wire::Example parse_example(const Json& answer, const std::string& line) {
+  const auto fail = [&](const char* why) { refuse(line, why, "example"); };
+  if (!answer.is_object()) fail("no object");
+  wire::Example example;
+  const Json prompt = answer.value("prompt", Json());
+  example.is_messages = prompt.is_array();
+  if (!prompt.is_string() && !prompt.is_array())
+    fail("\"prompt\" is neither a string nor a list of messages");
+  example.prompt = prompt.is_string() ? prompt.get<std::string>() : dump_json(prompt);
+  if (const Json output = answer.value("output", Json()); !output.is_null()) {
+    if (!output.is_string()) fail("\"output\" is no string");
+    example.output = output.get<std::string>();
+  }
+  if (const Json record = answer.value("record", Json()); !record.is_null()) {
+    if (!record.is_object()) fail("\"record\" is no object");
+    example.record = dump_json(record);
+  }
+  return example;
+}
+
 }  // namespace
+
+wire::Conversion parse_conversion(const std::string& line) {
+  const Json answer = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (answer.is_discarded()) refuse(line, "not valid JSON", "example");
+  refuse_batch_error(answer, line);
+  if (answer.is_null()) return {};
+  if (answer.is_object() && answer.contains("error")) return {.refusal = text_of(answer, "error", line)};
+  wire::Conversion conversion;
+  if (!answer.is_array()) return {.examples = {parse_example(answer, line)}};
+  for (const Json& one : answer) conversion.examples.push_back(parse_example(one, line));
+  return conversion;
+}
+
+void require_no_batch_error(const std::string& line) {
+  refuse_batch_error(Json::parse(line, nullptr, /*allow_exceptions=*/false), line);
+}
 
 wire::EpisodeResult parse_score(const std::string& line) {
   const Json answer = parse_line(line);
@@ -139,8 +180,7 @@ wire::EpisodeResult parse_score(const std::string& line) {
 
 std::map<std::string, double> parse_numbers(const std::string& line) {
   const Json answer = parse_line(line);
-  if (answer.is_object() && answer.contains("batch_error"))
-    throw PluginError(PluginFailure::threw, text_of(answer, "batch_error", line));
+  refuse_batch_error(answer, line);
   if (!answer.is_object() || !answer.contains("summary") || !answer["summary"].is_object())
     refuse(line, "no {\"summary\": {...}}");
   std::map<std::string, double> numbers;

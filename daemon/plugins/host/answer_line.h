@@ -1,4 +1,5 @@
-// What a program answers: one line for an episode, or one for a summary (docs/scorers.md).
+// What a program answers: one line for an episode, one for a summary (docs/scorers.md), or one for a record
+// (docs/adapters.md).
 #pragma once
 
 #include <map>
@@ -15,5 +16,12 @@ wire::EpisodeResult parse_score(const std::string& line);
 
 // {"summary": {name: number}}. Throws PluginError(threw | not_finite | protocol).
 std::map<std::string, double> parse_numbers(const std::string& line);
+
+// {"prompt", "output"?, "record"?}, a list of such, null for a record that is left out, or {"error"}, which
+// refuses it. A prompt is a string, or a list of messages. Throws PluginError(threw | protocol).
+wire::Conversion parse_conversion(const std::string& line);
+
+// Throws PluginError(threw) for {"batch_error"}, which may come when nothing was asked; other lines pass.
+void require_no_batch_error(const std::string& line);
 
 }  // namespace rft::plugins::host

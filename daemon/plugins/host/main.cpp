@@ -61,14 +61,13 @@ HostOptions host_options(const Arguments& arguments) {
 int check(const Arguments& arguments) {
   const HostOptions options = host_options(arguments);
   Json row{{"file", options.plugin_path.string()}, {"implementation", options.kind}};
-  std::string role = "scorer";
+  const std::string kind = detect_kind(options.plugin_path, options.kind);
   if (options.kind == "shared_object") {
     const PluginNote note = read_note(options.plugin_path);
-    role = note.kind;
     row["abi"] = std::to_string(note.abi_major) + "." + std::to_string(note.abi_minor);
   }
-  const HostProcess host(options, role);
-  row["kind"] = role;
+  const HostProcess host(options, kind == "dataset-adapter" ? kind : "scorer");
+  row["kind"] = kind;
   row["name"] = host.plugin().name;
   row["version"] = host.plugin().version;
   row["summary"] = host.plugin().has_summary;
@@ -240,7 +239,7 @@ int run(int argc, char** argv) {
   conform->add_option("--options", arguments.options);
   conform->add_option("--data", arguments.data);
   conform->callback([&] { run_check(arguments.check, conformance_options(arguments)); });
-  CLI::App* convert_command = add("convert", "Run a dataset adapter over a JSONL file", &convert);
+  CLI::App* convert_command = add("convert", "Run a dataset adapter over a data file", &convert);
   convert_command->add_option("input", arguments.input)->required();
   convert_command->add_option("output", arguments.output)->required();
   app.add_subcommand("isolation", "Say what keeps plugins apart on this machine")->callback([] {

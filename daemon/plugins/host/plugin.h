@@ -20,9 +20,10 @@ class Plugin {
   virtual std::vector<wire::EpisodeResult> score(const std::vector<wire::EpisodeView>& episodes) = 0;
   // Only where opened().has_summary.
   virtual std::map<std::string, double> summarize(const wire::SummarizeView& view) = 0;
+  // One conversion per record.
   virtual std::vector<wire::Conversion> convert(const std::vector<std::string_view>& records) = 0;
-  // Only where opened().reads_files. See wire::Reading.
-  virtual wire::Reading read(std::string_view path) = 0;
+  // Only where opened().reads_files. See wire::Conversion.
+  virtual wire::Conversion read(std::string_view path) = 0;
 };
 
 // The shared object at open.path, checked by its note, loaded, its instance created.

@@ -1,6 +1,7 @@
-// A scorer that is a program: a child of this process that reads one JSON object a line on its stdin, an
-// episode each, and answers each with one line on its stdout. docs/scorers.md is the contract. A Python file
-// runs under scorer_shim.py, which speaks the same lines for its functions.
+// A scorer or an adapter that is a program: a child of this process that reads one JSON object a line on its
+// stdin, an episode or a record each, and answers each with one line on its stdout. docs/scorers.md and
+// docs/adapters.md are the contracts. A Python file runs under python_shim.py, which speaks the same lines
+// for its functions.
 #include <fcntl.h>
 #include <poll.h>
 
@@ -27,7 +28,7 @@ constexpr int kExitWaitMs = 5000;  // between the end of its output and of itsel
 
 fs::path shim_path() {
   const fs::path shim =
-      fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "share/rftd/scorer_shim.py";
+      fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "share/rftd/python_shim.py";
   if (fs::exists(shim)) return shim;
   throw PluginError(PluginFailure::not_loadable,
                     shim.string() + " is missing: the installation is not complete");
@@ -35,8 +36,8 @@ fs::path shim_path() {
 
 std::vector<std::string> program_argv(const wire::Open& open) {
   if (open.implementation == "command") return {open.path};
-  if (open.python.empty()) return {"/usr/bin/env", "python3", shim_path().string(), open.path};
-  return {open.python, shim_path().string(), open.path};
+  if (open.python.empty()) return {"/usr/bin/env", "python3", shim_path().string(), open.path, open.role};
+  return {open.python, shim_path().string(), open.path, open.role};
 }
 
 // Why an executable did not start: mostly because of its first line.
@@ -67,6 +68,10 @@ std::string episode_line(const wire::EpisodeView& episode, size_t index, size_t 
   return dump_json(line);
 }
 
+std::string record_line(std::string_view record, size_t index, size_t of) {
+  return dump_json({{"index", index}, {"of", of}, {"record", parse_json(record, "a record")}});
+}
+
 class Program : public Plugin {
  public:
   explicit Program(const wire::Open& open)
@@ -74,7 +79,8 @@ class Program : public Plugin {
           Pipe to, from;
           ProcessOptions options;
           options.argv = program_argv(open);
-          options.environment = {{"RFT_SCORER_OPTIONS", open.options}};
+          options.environment = {
+              {open.role == "scorer" ? "RFT_SCORER_OPTIONS" : "RFT_ADAPTER_OPTIONS", open.options}};
           options.descriptors = {{to.read.get(), 0}, {from.write.get(), 1}};
           options.dies_with_parent = true;
           input_ = std::move(to.write);
@@ -117,11 +123,15 @@ class Program : public Plugin {
     return parse_numbers(next_line());
   }
 
-  std::vector<wire::Conversion> convert(const std::vector<std::string_view>&) override {
-    throw PluginError(PluginFailure::not_loadable,
-                      "a program cannot be a dataset adapter; write a shared object");
+  std::vector<wire::Conversion> convert(const std::vector<std::string_view>& records) override {
+    std::string lines;
+    for (size_t i = 0; i < records.size(); ++i) lines += record_line(records[i], i, records.size()) + "\n";
+    send(std::move(lines));
+    std::vector<wire::Conversion> conversions;
+    while (conversions.size() < records.size()) conversions.push_back(parse_conversion(next_line()));
+    return conversions;
   }
-  wire::Reading read(std::string_view) override {
+  wire::Conversion read(std::string_view) override {
     throw PluginError(PluginFailure::protocol, "a program reads no data files");
   }
 
@@ -171,7 +181,7 @@ class Program : public Plugin {
         throw PluginError(PluginFailure::protocol, "it answered a line longer than 16 MiB");
       if (ended_) fail_ended();
       pollfd watched[] = {{output_.get(), POLLIN, 0}, {unsent_.empty() ? -1 : input_.get(), POLLOUT, 0}};
-      if (::poll(watched, 2, -1) < 0 && errno != EINTR) throw_errno("cannot wait for a scorer's program");
+      if (::poll(watched, 2, -1) < 0 && errno != EINTR) throw_errno("cannot wait for a plugin's program");
       if (watched[1].revents != 0) write_some();
       if (watched[0].revents != 0) read_available();
     }
@@ -184,7 +194,7 @@ class Program : public Plugin {
     else if (errno == EPIPE)
       unsent_view_ = {};  // it reads no more; whether it answers all the same shows on its output
     else if (errno != EAGAIN && errno != EINTR)
-      throw_errno("cannot write to a scorer's program");
+      throw_errno("cannot write to a plugin's program");
     if (unsent_view_.empty()) unsent_.clear();
   }
 
@@ -203,7 +213,7 @@ class Program : public Plugin {
   // Between two batches a program has nothing to say but that it fails.
   [[noreturn]] void fail_unasked() {
     const std::string line = received_.substr(num_taken_, received_.find('\n', num_taken_) - num_taken_);
-    if (line.starts_with("{\"batch_error\"")) parse_score(line);
+    require_no_batch_error(line);
     throw PluginError(PluginFailure::protocol, "it answered more lines than it was asked");
   }
 
@@ -229,11 +239,6 @@ class Program : public Plugin {
 
 }  // namespace
 
-std::unique_ptr<Plugin> start_program(const wire::Open& open) {
-  if (open.role != "scorer")
-    throw PluginError(PluginFailure::not_loadable,
-                      "a program can be a scorer; a " + open.role + " is wanted");
-  return std::make_unique<Program>(open);
-}
+std::unique_ptr<Plugin> start_program(const wire::Open& open) { return std::make_unique<Program>(open); }
 
 }  // namespace rft::plugins::host

@@ -133,47 +133,48 @@ struct NumberCollector {
 
 struct ExampleCollector {
   rft_example_sink sink{sizeof(rft_example_sink), &prompt, &messages, &output};
-  wire::Conversion conversion;
+  wire::Example example;
   int num_prompts = 0;
 
   static ExampleCollector& of(const rft_example_sink* sink) {
     return *const_cast<ExampleCollector*>(reinterpret_cast<const ExampleCollector*>(sink));
   }
   static void prompt(const rft_example_sink* sink, rft_text text) {
-    of(sink).conversion.prompt = view(text);
+    of(sink).example.prompt = view(text);
     ++of(sink).num_prompts;
   }
   static void messages(const rft_example_sink* sink, rft_text json) {
     prompt(sink, json);
-    of(sink).conversion.is_messages = true;
+    of(sink).example.is_messages = true;
   }
-  static void output(const rft_example_sink* sink, rft_text text) { of(sink).conversion.output = view(text); }
+  static void output(const rft_example_sink* sink, rft_text text) { of(sink).example.output = view(text); }
 };
 
 // Where the records of a file arrive.
 struct RecordCollector {
   rft_record_sink sink{sizeof(rft_record_sink), &record, nullptr};
-  ExampleCollector example;
-  wire::Reading found;
+  ExampleCollector parts;
+  std::optional<std::string> begun;  // the record that the parts are of
+  std::vector<wire::Example> found;
   std::string misuse;
 
-  RecordCollector() { sink.example = &example.sink; }
+  RecordCollector() { sink.example = &parts.sink; }
 
   static void record(const rft_record_sink* sink, rft_text json) {
     auto* self = const_cast<RecordCollector*>(reinterpret_cast<const RecordCollector*>(sink));
     self->finish_record();
-    self->found.records.emplace_back(view(json));
+    self->begun = view(json);
   }
-  // Takes the parts that came for the record begun last.
   void finish_record() {
-    if (found.records.size() == found.conversions.size()) {
-      if (example.num_prompts > 0) misuse = "it answered a prompt before a record";
+    if (!begun) {
+      if (parts.num_prompts > 0) misuse = "it answered a prompt before a record";
       return;
     }
-    if (example.num_prompts != 1)
-      misuse = "it answered " + std::to_string(example.num_prompts) + " prompts for one record";
-    found.conversions.push_back(std::exchange(example.conversion, {}));
-    example.num_prompts = 0;
+    if (parts.num_prompts != 1)
+      misuse = "it answered " + std::to_string(parts.num_prompts) + " prompts for one record";
+    parts.example.record = std::exchange(begun, std::nullopt);
+    found.push_back(std::exchange(parts.example, {}));
+    parts.num_prompts = 0;
   }
 };
 
@@ -243,7 +244,7 @@ class SharedObject : public Plugin {
   }
 
   // The whole file is read at once; what was found is answered in portions.
-  wire::Reading read(std::string_view path) override {
+  wire::Conversion read(std::string_view path) override {
     if (!path.empty()) {
       RecordCollector collector;
       if (reader_->read(instance_, text_of(path), &collector.sink) != RFT_OK)
@@ -257,13 +258,11 @@ class SharedObject : public Plugin {
   }
 
  private:
-  wire::Reading next_portion() {
-    wire::Reading portion;
-    for (size_t bytes = 0; num_answered_ < found_.records.size() && bytes < kMaxPortionBytes;
-         ++num_answered_) {
-      bytes += found_.records[num_answered_].size() + found_.conversions[num_answered_].prompt.size();
-      portion.records.push_back(std::move(found_.records[num_answered_]));
-      portion.conversions.push_back(std::move(found_.conversions[num_answered_]));
+  wire::Conversion next_portion() {
+    wire::Conversion portion;
+    for (size_t bytes = 0; num_answered_ < found_.size() && bytes < kMaxPortionBytes; ++num_answered_) {
+      bytes += found_[num_answered_].record->size() + found_[num_answered_].prompt.size();
+      portion.examples.push_back(std::move(found_[num_answered_]));
     }
     return portion;
   }
@@ -304,13 +303,12 @@ class SharedObject : public Plugin {
 
   wire::Conversion convert_one(std::string_view record) {
     ExampleCollector collector;
-    if (adapter_->convert(instance_, text_of(record), &collector.sink) != RFT_OK) {
-      collector.conversion.refusal = host_->take_failure();
-    } else if (collector.num_prompts != 1) {
+    if (adapter_->convert(instance_, text_of(record), &collector.sink) != RFT_OK)
+      return {.refusal = host_->take_failure()};
+    if (collector.num_prompts != 1)
       throw PluginError(PluginFailure::protocol,
                         "it answered " + std::to_string(collector.num_prompts) + " prompts for one record");
-    }
-    return std::move(collector.conversion);
+    return {.examples = {std::move(collector.example)}};
   }
 
   std::string role_;
@@ -322,7 +320,7 @@ class SharedObject : public Plugin {
   const rft_summary* summary_ = nullptr;
   const rft_dataset_adapter* adapter_ = nullptr;
   const rft_dataset_reader* reader_ = nullptr;
-  wire::Reading found_;  // in the file that was read last
+  std::vector<wire::Example> found_;  // in the file that was read last
   size_t num_answered_ = 0;
 };
 

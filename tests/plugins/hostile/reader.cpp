@@ -8,9 +8,9 @@
 class HostileReader : public rft::DatasetReader {
  public:
   void read(const std::string&, rft::Examples&) override {
-    // daemon/plugins/wire.h: no refusal; one prompt, no messages, no output; its record.
-    const std::string body = std::string(1, '\0') + text("") + number(1) + std::string(1, '\0') +
-                             text(std::string(4 << 20, 'x')) + std::string(2, '\0') + text("") + text("{}");
+    // daemon/plugins/wire.h: no refusal; one example: its prompt, no messages, no output, its record.
+    const std::string body = std::string(1, '\0') + text("") + number(1) + text(std::string(4 << 20, 'x')) +
+                             std::string(2, '\0') + text("") + std::string(1, '\1') + text("{}");
     const std::string frame = number(static_cast<uint32_t>(body.size() + 1)) + kWereRead + body;
     for (;;)
       for (size_t sent = 0; sent < frame.size();) {

@@ -1,10 +1,13 @@
-"""Runs a user's Python scorer under rft-plugin-host: reads episodes and answers scores, a JSON line each.
+"""Runs a user's Python scorer or adapter under rft-plugin-host: reads episodes (or records) and answers scores (or
+examples), a JSON line each. Started with the file and its role.
 
-The user's file defines one of
+A scorer's file defines one of
     def score(episodes): -> a list, one number or dict {"score", "reason", "sub_scores", "valid"} per episode
     def grade(sample, item): -> a number (or such a dict) for one episode
-and may define configure(options), called once, and summarize(episodes): -> a dict of numbers over a whole split.
-A file with neither function speaks the line protocol itself, and is run as it is. See docs/scorers.md.
+and may define summarize(episodes): -> a dict of numbers over a whole split. An adapter's defines
+    def adapt(record): -> a dict {"prompt", "output", "record"}, a list of them, or None to leave the record out
+Both may define configure(options), called once. A file with none of its role's functions speaks the line protocol
+itself, and is run as it is. See docs/scorers.md and docs/adapters.md.
 """
 import ast
 import io
@@ -15,8 +18,11 @@ import sys
 import traceback
 import types
 
-SCORING = ("score", "grade")
-NEITHER = "it has neither score() nor grade()"
+ROLES = {
+    "scorer": {"functions": ("score", "grade"), "options": "RFT_SCORER_OPTIONS",
+               "lacks": "it has neither score() nor grade()"},
+    "dataset-adapter": {"functions": ("adapt",), "options": "RFT_ADAPTER_OPTIONS", "lacks": "it has no adapt()"},
+}
 
 
 def defined_names(node, at_top=True):
@@ -54,12 +60,12 @@ def where(error, path):
     return f"{text} ({path}:{lines[-1]})" if lines else text
 
 
-def load(tree, path):
-    module = run(tree, path, "scorer")
-    if not any(hasattr(module, function) for function in SCORING):
-        raise ImportError(NEITHER)
+def load(tree, path, role):
+    module = run(tree, path, "plugin")
+    if not any(hasattr(module, function) for function in role["functions"]):
+        raise ImportError(role["lacks"])
     if hasattr(module, "configure"):
-        module.configure(json.loads(os.environ.get("RFT_SCORER_OPTIONS", "{}")))
+        module.configure(json.loads(os.environ.get(role["options"], "{}")))
     return module
 
 
@@ -93,7 +99,7 @@ class ProgramInput(io.FileIO):
         return super().readall()
 
 
-def run_program(tree, path, write):
+def run_program(tree, path, role, write):
     """Runs a file that speaks the line protocol itself. It is loaded once it turns to its standard input."""
     stdin = ProgramInput(lambda: write({"ready": True, "summary": False}))
     sys.stdin = io.TextIOWrapper(io.BufferedReader(stdin), encoding="utf-8")
@@ -105,9 +111,9 @@ def run_program(tree, path, write):
         write({"batch_error" if stdin.used else "error": where(error, path)})
         return
     if not stdin.used:
-        write({"error": NEITHER + ", and ended without reading its standard input"})
-    # Seen only by somebody whose scorer ended too early: its last words are in the error.
-    print(NEITHER + ", so it was run as a program and ended", file=sys.stderr)
+        write({"error": role["lacks"] + ", and ended without reading its standard input"})
+    # Seen only by somebody whose plugin ended too early: its last words are in the error.
+    print(role["lacks"] + ", so it was run as a program and ended", file=sys.stderr)
 
 
 class NoNumber(Exception):
@@ -183,6 +189,26 @@ def score_batch(module, path, episodes):
     return [answer(value) for value in values]
 
 
+def example(value):
+    """What the user returned for one record, as a line's value."""
+    if value is None or isinstance(value, dict):
+        return value
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise TypeError(f'adapt() must return a dict with "prompt", a list of them, or None; it returned {value!r:.80}')
+    return list(value)
+
+
+def adapt(module, path, requests, write):
+    for line in requests:
+        try:
+            value = example(module.adapt(json.loads(line)["record"]))
+            json.dumps(value, allow_nan=False)
+            write(value)
+        except Exception as error:  # refuses this record
+            traceback.print_exc()
+            write({"error": where(error, path)})
+
+
 def serve(module, path, requests, write):
     batch = []
     for line in requests:
@@ -204,7 +230,8 @@ def serve(module, path, requests, write):
 
 
 def main():
-    path = sys.argv[1]
+    path, role_name = sys.argv[1:]
+    role = ROLES[role_name]
     write_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
 
     def write(line):
@@ -213,20 +240,24 @@ def main():
 
     try:
         tree = parse(path)
-        if not set(defined_names(tree)).intersection(SCORING):
-            run_program(tree, path, write)
+        defined = set(defined_names(tree))
+        if not defined.intersection(role["functions"]):
+            for other_name, other in ROLES.items():
+                if defined.intersection(other["functions"]):
+                    raise ImportError(f"{role['lacks']}: it is a {other_name}")
+            run_program(tree, path, role, write)
             return
         # What the user's code prints goes to the log; what it reads is nothing.
         requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
         os.dup2(2, 1)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        module = load(tree, path)
+        module = load(tree, path, role)
     except Exception as error:
         traceback.print_exc()
         write({"error": where(error, path)})
         return
     write({"ready": True, "summary": hasattr(module, "summarize")})
-    serve(module, path, requests, write)
+    (adapt if role_name == "dataset-adapter" else serve)(module, path, requests, write)
 
 
 main()
