@@ -18,10 +18,12 @@ if(CCACHE)
   set(plugin_launcher -DCMAKE_CXX_COMPILER_LAUNCHER=${CCACHE})
 endif()
 set(plugin_flags "-Wall -Wextra -Werror")
+set(plugin_optimization "-O2 -DNDEBUG") # as the daemon's own code
 ExternalProject_Add(shipped_plugins
   SOURCE_DIR ${CMAKE_SOURCE_DIR}/plugins
   BINARY_DIR ${CMAKE_BINARY_DIR}/plugins-build
   CMAKE_ARGS -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_PREFIX_PATH=${sdk_prefix} -DCMAKE_CXX_FLAGS=${plugin_flags}
+    -DCMAKE_CXX_FLAGS_RELEASE=${plugin_optimization}
     -DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${plugins_folder} ${plugin_launcher}
   INSTALL_COMMAND "" BUILD_ALWAYS ON DEPENDS installed_sdk)
 

@@ -1,6 +1,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/scorer_swap.h"
@@ -20,6 +22,9 @@ struct ScorerTest {
   std::string range = "0:1";
   std::string timeout_s = "10";
   std::string python;
+  bool network = false;
+  std::vector<std::string> secrets;
+  std::string secrets_file;
   EpisodeSource source;
 };
 
@@ -32,30 +37,42 @@ ScoreRange range_of(const std::string& text) {
   return range;
 }
 
-// A path, or a name under HOME/plugins.
+// A path, a name under HOME/plugins, or that of a scorer that came with the programs.
 fs::path scorer_file(const Session& session, const std::string& scorer) {
   if (fs::is_regular_file(scorer)) return fs::absolute(scorer);
+  const fs::path dropped = session.client.home() / "plugins";
   for (const char* extension : {".so", ".py", ""})
-    if (const fs::path file = session.client.home() / "plugins" / (scorer + extension);
-        fs::is_regular_file(file))
-      return file;
-  throw Error(ErrorCode::not_found, scorer + ": there is no such file, and no such plugin in " +
-                                        (session.client.home() / "plugins").string());
+    if (const fs::path file = dropped / (scorer + extension); fs::is_regular_file(file)) return file;
+  for (const char* shipped : {"../plugins", "../lib/rftd/plugins"})
+    if (const fs::path file = program_folder() / shipped / (scorer + ".so"); fs::is_regular_file(file))
+      return file.lexically_normal();
+  throw Error(ErrorCode::not_found,
+              scorer + ": there is no such file, and no such plugin in " + dropped.string());
+}
+
+std::vector<std::string> host_arguments(const Session& session, const ScorerTest& test) {
+  const fs::path scorer = scorer_file(session, test.scorer);
+  std::vector<std::string> arguments = {"try",        scorer.string(), "--options",
+                                        test.options, "--timeout",     test.timeout_s};
+  if (!test.python.empty()) arguments.insert(arguments.end(), {"--python", test.python});
+  if (test.network) arguments.emplace_back("--network");
+  for (const std::string& secret : test.secrets) arguments.insert(arguments.end(), {"--secret", secret});
+  const std::string file =
+      test.secrets_file.empty() ? (session.client.home() / "secrets.json").string() : test.secrets_file;
+  if (!test.secrets.empty()) arguments.insert(arguments.end(), {"--secrets-file", file});
+  return arguments;
 }
 
 int test_scorer(Session& session, ScorerTest test) {
   const ScoreRange range = range_of(test.range);
-  const fs::path scorer = scorer_file(session, test.scorer);
   if (const fs::path named = session.client.home() / "models" / test.source.model;
       !test.source.model.empty() && !fs::is_directory(test.source.model) && fs::is_directory(named))
     test.source.model = named;
   const Episodes episodes = make_episodes(test.source);
   std::string input;
   for (const Json& line : episodes.lines) input += dump_json(line) + "\n";
-  std::vector<std::string> arguments = {"try",        scorer.string(), "--options",
-                                        test.options, "--timeout",     test.timeout_s};
-  if (!test.python.empty()) arguments.insert(arguments.end(), {"--python", test.python});
-  const ProgramResult result = run_program(find_program("rft-plugin-host"), arguments, input);
+  const ProgramResult result =
+      run_program(find_program("rft-plugin-host"), host_arguments(session, test), input);
   std::vector<Json> answers = json_lines(result, "rft-plugin-host");
   if (answers.empty() || result.exit_code != 0)
     throw Error(ErrorCode::unavailable,
@@ -88,7 +105,7 @@ Run define_scorer_test(CLI::App& app) {
       app, "test", "Score given, sampled or the data's own outputs, and say what the scores are like",
       "rftctl scorer test ./scorer.py --data train.jsonl --outputs outputs.jsonl");
   const auto test = std::make_shared<ScorerTest>();
-  part->add_option("SCORER", test->scorer, "A .so, a .py, an executable, or a name of HOME/plugins")
+  part->add_option("SCORER", test->scorer, "A .so, a .py, an executable, or the name of a registered one")
       ->required();
   part->add_option("--data", test->source.data, "The records, as a job has them")
       ->required()
@@ -111,6 +128,11 @@ Run define_scorer_test(CLI::App& app) {
   part->add_option("--python", test->python,
                    "The interpreter of a scorer in Python, as [plugins] python (default: python3 of PATH)")
       ->type_name("PATH");
+  part->add_flag("--network", test->network,
+                 "With the network, as [scorer] network has it where it is granted");
+  part->add_option("--secret", test->secrets, "With this secret; may be repeated")->allow_extra_args(false);
+  part->add_option("--secrets-file", test->secrets_file, "Where it stands; default: HOME/secrets.json")
+      ->type_name("FILE");
   part->add_option("--adapter", test->source.adapter,
                    "As [data] adapter: chat, jsonl, another shipped one, or a file");
   part->add_option("--prompt", test->source.prompt, "As [data] prompt");

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "config/key_table.h"
 
@@ -59,6 +61,12 @@ std::vector<Key> daemon_keys(DaemonConfig& daemon) {
        "\"/opt/venv/bin/python\": the first runs them, and a job may ask for another ([scorer] python, "
        "[data] "
        "python). None: python3 of the daemon's PATH."},
+      {"plugins",
+       "secrets",
+       &plugins.secrets,
+       {},
+       "Plugins that may have a secret of HOME/secrets.json when their job asks for it ([scorer] secrets), "
+       "named in the same ways: { openai = [\"judge\"] }."},
 
       {"retry", "first_delay_s", &retry.first_delay_s, above(0),
        "Seconds before the second attempt of a failed job; doubled for each further one."},
@@ -70,6 +78,18 @@ std::vector<Key> daemon_keys(DaemonConfig& daemon) {
        "Seconds that a worker has to write a resume point when paused, stopped or cancelled; then it is "
        "killed."},
   };
+}
+
+// Each secret's plugins as a list, where its owner may have written a single name.
+void normalise_grants(Json& secrets, const std::string& where) {
+  const auto is_text = [](const Json& value) { return value.is_string(); };
+  for (auto& [secret, plugins] : secrets.items()) {
+    if (plugins.is_string()) plugins = Json::array({plugins});
+    if (!plugins.is_array() || !std::all_of(plugins.begin(), plugins.end(), is_text))
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("{}[plugins] secrets: {} must be a list of plugins, such as [\"judge\"]", where,
+                              secret));
+  }
 }
 
 const std::vector<RefusedKey>& refused_daemon_keys() {
@@ -109,6 +129,7 @@ DaemonConfig read_daemon_config(const std::filesystem::path& file) {
                 daemon.lines.where("retry", "max_delay_s") +
                     "[retry] max_delay_s is below first_delay_s; raise it or lower the other");
   check_python(daemon);
+  normalise_grants(daemon.plugins.secrets, daemon.lines.where("plugins", "secrets"));
   return daemon;
 }
 

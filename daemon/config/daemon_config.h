@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "config/key_lines.h"
 
 namespace rft::config {
@@ -32,6 +33,7 @@ struct PluginsConfig {
   std::vector<std::string> trusted;  // what runs without isolation: digests, names, paths, or "*"
   std::vector<std::string> network;  // what may use the network when its job asks, named likewise
   std::vector<std::string> python;  // interpreters, absolute; the first is the default. None: python3 of PATH
+  Json secrets = Json::object();    // a secret's name: what may have it, a list likewise
 };
 
 struct RetryDelayConfig {

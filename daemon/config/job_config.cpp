@@ -125,6 +125,13 @@ std::vector<Key> job_keys(JobConfig& job) {
        {},
        "interpreter of scorers in Python: one of those that `[plugins] python` in `rftd.toml` allows; empty: "
        "the first of them"},
+      {"scorer",
+       "secrets",
+       &scorer.secrets,
+       {},
+       "ask for these secrets of the daemon's `secrets.json`, which `[plugins] secrets` in `rftd.toml` "
+       "grants; "
+       "a job that asks in vain is rejected"},
 
       {"warmup",
        "data",
@@ -285,9 +292,15 @@ std::vector<Key> job_keys(JobConfig& job) {
        "scorers",
        &resolved.scorers,
        {},
-       "each scorer by its name: plugin, options, path of the pinned copy, kind, SHA-256, trusted, python",
+       "each scorer by its name: plugin, options, path of the pinned copy, kind, SHA-256, trusted, python, "
+       "network, names of its secrets",
        true},
       {"resolved", "adapter_path", &resolved.adapter_path, {}, "absolute path of the adapter; empty: none"},
+      {"resolved",
+       "secrets_file",
+       &resolved.secrets_file,
+       {},
+       "absolute path of the file with the secrets that scorers are granted"},
   };
 }
 
@@ -494,7 +507,10 @@ std::vector<PinnedScorer> pinned_scorers(const JobConfig& plan) {
     for (const auto& [name, scorer] : plan.resolved.scorers.items())
       scorers.push_back({name, scorer.at("plugin"), scorer.at("options"),
                          scorer.at("path").get<std::string>(), scorer.at("kind"), scorer.at("digest"),
-                         scorer.at("trusted"), scorer.value("python", "")});
+                         scorer.at("trusted"), scorer.value("python", ""),
+                         // What an earlier version did not write down for each.
+                         scorer.value("network", plan.scorer.network),
+                         scorer.value("secrets", std::vector<std::string>())});
   } catch (const Json::exception& error) {
     throw Error(ErrorCode::invalid_argument,
                 plan.lines.where("resolved", "scorers") + "[resolved] scorers: " + reason_of(error));
@@ -505,10 +521,10 @@ std::vector<PinnedScorer> pinned_scorers(const JobConfig& plan) {
 void set_pinned_scorers(JobConfig& plan, const std::vector<PinnedScorer>& scorers) {
   plan.resolved.scorers = Json::object();
   for (const PinnedScorer& scorer : scorers)
-    plan.resolved.scorers[scorer.name] = {{"digest", scorer.digest},   {"kind", scorer.kind},
-                                          {"options", scorer.options}, {"path", scorer.path.string()},
-                                          {"plugin", scorer.plugin},   {"python", scorer.python},
-                                          {"trusted", scorer.trusted}};
+    plan.resolved.scorers[scorer.name] = {
+        {"digest", scorer.digest},   {"kind", scorer.kind},          {"network", scorer.network},
+        {"options", scorer.options}, {"path", scorer.path.string()}, {"plugin", scorer.plugin},
+        {"python", scorer.python},   {"secrets", scorer.secrets},    {"trusted", scorer.trusted}};
 }
 
 std::string job_reference() {

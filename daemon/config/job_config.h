@@ -47,10 +47,11 @@ struct ScorerConfig {
   std::string plugin;
   std::string grader;  // a file of the folder, from which admission makes plugin and options
   Json options = Json::object();
-  double timeout_s = 10;          // for one batch
-  std::string on_error = "fail";  // fail | skip
-  bool network = false;           // asked for; granted by rftd.toml
-  std::string python;             // interpreter asked for; permitted by rftd.toml. Empty: its first
+  double timeout_s = 10;             // for one batch
+  std::string on_error = "fail";     // fail | skip
+  bool network = false;              // asked for; granted by rftd.toml
+  std::string python;                // interpreter asked for; permitted by rftd.toml. Empty: its first
+  std::vector<std::string> secrets;  // names, asked for like the network
 };
 
 struct WarmupConfig {
@@ -151,11 +152,13 @@ struct PinnedScorer {
   std::string name;
   std::string plugin;  // as [scorer] plugin
   Json options;
-  std::filesystem::path path;  // absolute, of the pinned copy
-  std::string kind;            // shared_object | python | command
-  std::string digest;          // sha256 of the pinned bytes
-  bool trusted = false;        // runs without isolation, as rftd.toml permits
-  std::string python;          // interpreter of a script; empty: python3 of PATH
+  std::filesystem::path path;             // absolute, of the pinned copy
+  std::string kind;                       // shared_object | python | command
+  std::string digest;                     // sha256 of the pinned bytes
+  bool trusted = false;                   // runs without isolation, as rftd.toml permits
+  std::string python;                     // interpreter of a script; empty: python3 of PATH
+  bool network = false;                   // as rftd.toml grants it
+  std::vector<std::string> secrets = {};  // names, granted likewise
 };
 
 // What admission decided; only in a plan.toml.
@@ -164,6 +167,7 @@ struct ResolvedConfig {
   std::filesystem::path model_path;  // absolute
   Json scorers = Json::object();     // each PinnedScorer by its name
   std::string adapter_path;          // absolute; empty: none
+  std::string secrets_file;          // absolute; of those that scorers have
 };
 
 struct JobConfig {

@@ -22,6 +22,7 @@
 #include "plugins/grader.h"
 #include "plugins/pinned_scorer.h"
 #include "plugins/scorer_host.h"
+#include "plugins/secrets.h"
 
 namespace rft::jobs {
 namespace fs = std::filesystem;
@@ -282,9 +283,15 @@ fs::path scorers_folder(const config::JobConfig& job, const fs::path& folder) {
 
 // The job's scorer under the empty name, or those of a "multi" under theirs.
 std::vector<plugins::Part> parts_of(const config::JobConfig& job) {
-  if (job.scorer.plugin != plugins::kComposite) return {{"", job.scorer.plugin, job.scorer.options}};
+  const config::ScorerConfig& all = job.scorer;
+  if (all.plugin != plugins::kComposite) return {{"", all.plugin, all.options, all.network, all.secrets}};
   try {
-    return plugins::parse_composition(job.scorer.options).parts;
+    auto parts = plugins::parse_composition(all.options).parts;
+    for (plugins::Part& part : parts) {
+      part.network = part.network || all.network;
+      part.secrets.insert(part.secrets.end(), all.secrets.begin(), all.secrets.end());
+    }
+    return parts;
   } catch (const Error& error) {
     const std::string where = job.scorer.grader.empty()
                                   ? job.lines.where("scorer", "options") + "[scorer] options: "
@@ -309,6 +316,13 @@ std::string at_options(const config::JobConfig& job, const plugins::Part& part) 
   return at_part(job, part);
 }
 
+// Where the owner asked for what the daemon's grants: in [scorer] for all, or beside the plugin of a part.
+std::string where_asked(const config::JobConfig& job, const plugins::Part& part, const char* key) {
+  if (!job.lines.given("scorer", key)) return at_part(job, part);
+  return fmt::format("{}[scorer] {}: {}", job.lines.where("scorer", key), key,
+                     part.name.empty() ? "" : "sub-scorer " + part.name + ": ");
+}
+
 std::string write_manifest(const fs::path& folder) {
   const std::string text = manifest(folder);
   write_file_atomically(folder / "manifest.sha256", text);
@@ -317,13 +331,14 @@ std::string write_manifest(const fs::path& folder) {
 
 }  // namespace
 
-Admission::Admission(fs::path models, fs::path host_program, const PluginWatch& plugins,
-                     plugins::Quarantine quarantine, const config::PluginsConfig& permitted)
-    : models_(std::move(models)),
+Admission::Admission(const Home& home, fs::path host_program, const PluginWatch& plugins,
+                     const config::PluginsConfig& permitted)
+    : models_(home.models()),
+      secrets_(home.secrets()),
       host_program_(std::move(host_program)),
       plugins_(plugins),
-      quarantine_(std::move(quarantine)),
-      trust_(permitted.trusted, permitted.network, permitted.python) {}
+      quarantine_(home.quarantine()),
+      trust_(permitted.trusted, permitted.network, permitted.python, permitted.secrets) {}
 
 std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::path& folder) {
   const fs::path input = folder / "input";
@@ -337,6 +352,7 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
     const engine::ModelConfig model_config = engine::read_model_config(model).config;
     check_targets(job, model_config);
     const fs::path lora_adapter = find_adapter(job, model_config, input);
+    job.resolved.secrets_file = secrets_;
     pin_scorers(job, scorers_folder(job, folder));
     const auto adapter =
         resolve(at_key(job, "data", "adapter", job.data.adapter), job.data.adapter, input, "dataset-adapter");
@@ -405,9 +421,9 @@ void Admission::pin_scorers(config::JobConfig& job, const fs::path& files) const
   std::vector<config::PinnedScorer> pinned;
   for (const plugins::Part& part : parts_of(job)) {
     const auto scorer = resolve(at_part(job, part), part.plugin, files, "scorer");
-    require_network(job, scorer.plugin, part.name);
+    require_granted(job, part, scorer.plugin);
     pinned.push_back({part.name, part.plugin, part.options, scorer.plugin.path, scorer.plugin.implementation,
-                      scorer.plugin.digest, scorer.unconfined, python});
+                      scorer.plugin.digest, scorer.unconfined, python, part.network, part.secrets});
   }
   config::set_pinned_scorers(job, pinned);
 }
@@ -470,16 +486,16 @@ std::string Admission::permitted_python(const config::JobConfig& job, const char
   }
 }
 
-void Admission::require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer,
-                                const std::string& sub_scorer) const {
-  if (!job.scorer.network) return;
+void Admission::require_granted(const config::JobConfig& job, const plugins::Part& part,
+                                const plugins::ResolvedPlugin& scorer) const {
+  const char* key = "network";
   try {
-    trust_.require_network(scorer);
+    if (part.network) trust_.require_network(scorer);
+    key = "secrets";
+    for (const std::string& secret : part.secrets) trust_.require_secret(scorer, secret);
+    plugins::read_secrets(secrets_, part.secrets);
   } catch (const Error& error) {
-    const std::string which = sub_scorer.empty() ? "" : "sub-scorer " + sub_scorer + ": ";
-    throw Error(error.code(),
-                job.lines.where("scorer", "network") + "[scorer] network = true: " + which + error.what(),
-                "network");
+    throw Error(error.code(), where_asked(job, part, key) + error.what(), key);
   }
 }
 

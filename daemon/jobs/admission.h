@@ -25,9 +25,11 @@
 #include "config/daemon_config.h"
 #include "config/job_config.h"
 #include "engine/model/model_summary.h"
+#include "jobs/home.h"
 #include "jobs/plugin_watch.h"
 #include "jobs/scorer_swaps.h"
 #include "memory/estimate.h"
+#include "plugins/composition.h"
 #include "plugins/plugin_error.h"
 #include "plugins/quarantine.h"
 #include "plugins/trust.h"
@@ -47,9 +49,8 @@ struct PluginSettles {
 
 class Admission {
  public:
-  // `models` is HOME/models.
-  Admission(std::filesystem::path models, std::filesystem::path host_program, const PluginWatch& plugins,
-            plugins::Quarantine quarantine, const config::PluginsConfig& permitted);
+  Admission(const Home& home, std::filesystem::path host_program, const PluginWatch& plugins,
+            const config::PluginsConfig& permitted);
 
   // `folder` holds input/. What an earlier, broken-off admission left there is replaced. Throws Error with
   // the reason for a rejection: file, line and mend, paths relative to the job folder; Error(io | resource)
@@ -81,8 +82,9 @@ class Admission {
   // The interpreter for `[section] python = "asked"`.
   std::string permitted_python(const config::JobConfig& job, const char* section,
                                const std::string& asked) const;
-  void require_network(const config::JobConfig& job, const plugins::ResolvedPlugin& scorer,
-                       const std::string& sub_scorer) const;
+  // Throws unless the daemon's owner grants the scorer what is asked for it.
+  void require_granted(const config::JobConfig& job, const plugins::Part& part,
+                       const plugins::ResolvedPlugin& scorer) const;
   // Resolves and pins the job's scorer, or each scorer of a "multi"; `files` holds those that travel along.
   void pin_scorers(config::JobConfig& job, const std::filesystem::path& files) const;
   std::filesystem::path find_model(const config::JobConfig& job, const std::filesystem::path& input);
@@ -92,6 +94,7 @@ class Admission {
   engine::ModelSummary check_model_once(const std::filesystem::path& model);
 
   std::filesystem::path models_;
+  std::filesystem::path secrets_;
   std::filesystem::path host_program_;
   const PluginWatch& plugins_;
   plugins::Quarantine quarantine_;

@@ -19,6 +19,7 @@ struct Home {
   std::filesystem::path run() const { return root / "run"; }
   std::filesystem::path database() const { return root / "state.db"; }
   std::filesystem::path config() const { return root / "rftd.toml"; }
+  std::filesystem::path secrets() const { return root / "secrets.json"; }
   std::filesystem::path lock() const { return root / "rftd.lock"; }
 
   std::filesystem::path job(const std::string& folder) const { return jobs() / folder; }

@@ -61,8 +61,7 @@ class Jobs::Implementation {
                 [this] {
                   if (sink) sink("plugins", Json::object());
                 }),
-        admission(home.models(), options.program_folder / "rft-plugin-host", plugins,
-                  plugins::Quarantine(home.quarantine()), options.config.plugins),
+        admission(home, options.program_folder / "rft-plugin-host", plugins, options.config.plugins),
         executor(io, options.program_folder / "rft-worker"),
         lifecycle(io,
                   {home, options.worker_socket, options.config, cores_for_jobs(options.config.capacity),

@@ -36,10 +36,16 @@ Part part_of(const std::string& name, const Json& grader) {
     fail(what +
          " cannot stand in a formula: a name has letters, digits and _, begins with no digit, and is " +
          "no function's");
-  check_keys(grader, what, {"plugin", "options"}, {"plugin"});
+  check_keys(grader, what, {"plugin", "options", "network", "secrets"}, {"plugin"});
   Part part{name, text_at(grader, what, "plugin"), grader.value("options", Json::object())};
   if (part.plugin == kComposite) fail(what + " is a multi itself; a formula can say all in one");
   if (!part.options.is_object()) fail("options of " + what + " must be a table");
+  try {
+    part.network = grader.value("network", false);
+    part.secrets = grader.value("secrets", part.secrets);
+  } catch (const Json::exception&) {
+    fail(what + ": network must be true or false, secrets a list of names");
+  }
   return part;
 }
 

@@ -3,6 +3,8 @@
 //
 //   options = { graders = { a = { plugin = "exact_match", options = {…} }, b = { plugin = "scorer.py" } },
 //               calculate_output = "0.7 * a + 0.3 * b" }
+//
+// A scorer that asks for the network or for secrets says so beside its plugin, as [scorer] does for all.
 #pragma once
 
 #include <string>
@@ -19,6 +21,8 @@ struct Part {
   std::string name;    // in the formula, and of the sub-score
   std::string plugin;  // as [scorer] plugin
   Json options = Json::object();
+  bool network = false;
+  std::vector<std::string> secrets = {};
 };
 
 struct Composition {

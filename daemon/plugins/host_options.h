@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 
@@ -25,6 +26,8 @@ struct HostOptions {
   double start_timeout_s = 60;  // deadline of loading and creating it
   uint64_t memory_limit_bytes = uint64_t{4} << 30;  // of private memory; 0: none
   bool allow_network = false;                       // granted by the daemon's configuration, never by the job
+  std::vector<std::string> secrets;                 // granted like it: their names in `secrets_file`
+  std::filesystem::path secrets_file;
   bool trusted = false;          // granted like it: no namespaces and no system call filter
   std::filesystem::path python;  // interpreter for kind python; empty: python3 of PATH
 };

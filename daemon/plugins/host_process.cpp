@@ -95,6 +95,8 @@ HostProcess::HostProcess(const HostOptions& options, const std::string& role, co
                   .options = dump_json(options.options),
                   .python = launch.view.python.empty() ? options.python.string() : launch.view.python,
                   .readable = {launch.view.shown.begin(), launch.view.shown.end()},
+                  .secrets = launch.secrets,
+                  .timeout_s = options.timeout_s,
                   .memory_limit_bytes = options.memory_limit_bytes,
                   .allow_network = options.allow_network,
                   .trusted = options.trusted};

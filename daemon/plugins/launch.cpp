@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "plugins/isolation.h"
+#include "plugins/secrets.h"
 
 namespace rft::plugins {
 namespace fs = std::filesystem;
@@ -14,29 +15,33 @@ namespace {
 constexpr char kBubblewrap[] = "/usr/bin/bwrap";
 constexpr uint64_t kMaxScratchBytes = uint64_t{1} << 30;  // of /tmp, and of shared memory
 
-// What a plugin may know of the daemon's environment: enough to find an interpreter and its packages, and the
-// language. Everything else (tokens, keys, proxies) stays out.
+// What a plugin may know of the daemon's environment: enough to find an interpreter and its packages, the
+// language and, with the network, its proxies. Everything else (tokens, keys) stays out.
 constexpr std::string_view kPassedVariables[] = {
     "PATH",           "HOME",         "USER",         "LOGNAME",
     "LANG",           "LANGUAGE",     "TZ",           "LD_LIBRARY_PATH",
     "VIRTUAL_ENV",    "CONDA_PREFIX", "ASAN_OPTIONS", "UBSAN_OPTIONS",
     "OMP_NUM_THREADS"};
 constexpr std::string_view kPassedPrefixes[] = {"LC_", "PYTHON", "PYENV_"};
+constexpr std::string_view kProxyVariables[] = {"http_proxy",  "https_proxy", "all_proxy", "no_proxy",
+                                                "HTTPS_PROXY", "ALL_PROXY",   "NO_PROXY"};
 
-bool is_passed(std::string_view name) {
+bool is_passed(std::string_view name, bool allow_network) {
   for (const auto passed : kPassedVariables)
     if (name == passed) return true;
+  for (const auto proxy : kProxyVariables)
+    if (allow_network && name == proxy) return true;
   for (const auto prefix : kPassedPrefixes)
     if (name.substr(0, prefix.size()) == prefix) return true;
   return false;
 }
 
-Environment plugin_environment() {
+Environment plugin_environment(bool allow_network) {
   Environment environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const auto equals = text.find('=');
-    if (equals != std::string_view::npos && is_passed(text.substr(0, equals)))
+    if (equals != std::string_view::npos && is_passed(text.substr(0, equals), allow_network))
       environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   environment.emplace_back("PYTHONDONTWRITEBYTECODE", "1");
@@ -76,7 +81,8 @@ std::vector<std::string> bubblewrap_argv(const HostOptions& options, const View&
 
 Launch plan_launch(const HostOptions& options) {
   Launch launch;
-  launch.environment = plugin_environment();
+  launch.environment = plugin_environment(options.allow_network);
+  launch.secrets = dump_json(read_secrets(options.secrets_file, options.secrets));
   launch.in_namespaces = !options.trusted && available_isolation().namespaces;
   if (!options.trusted) {
     launch.view = view_of(options, launch.environment);
@@ -88,7 +94,7 @@ Launch plan_launch(const HostOptions& options) {
 }
 
 void require_python(const fs::path& python) {
-  if (interpreter_folders(python, plugin_environment()).empty())
+  if (interpreter_folders(python, plugin_environment(/*allow_network=*/false)).empty())
     throw Error(ErrorCode::invalid_argument, python.string() +
                                                  " does not run as a Python 3 interpreter; try " +
                                                  python.string() + " -c 'import sys; print(sys.prefix)'");

@@ -1,4 +1,5 @@
-// The command line and environment that rft-plugin-host is started with.
+// What rft-plugin-host is started with: its command line, its environment, and what it is told apart from
+// them.
 #pragma once
 
 #include <string>
@@ -14,6 +15,7 @@ struct Launch {
   Environment environment;     // all of it: no secret of the daemon's
   bool in_namespaces = false;  // started through bubblewrap
   View view;                   // empty for a trusted plugin, which sees everything
+  std::string secrets;         // JSON, for the host's ears alone: neither of the above has them
 };
 
 Launch plan_launch(const HostOptions& options);

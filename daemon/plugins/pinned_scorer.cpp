@@ -14,7 +14,9 @@ HostOptions options_of(const config::PinnedScorer& scorer, const config::JobConf
   options.python = scorer.python;
   options.trusted = scorer.trusted;
   options.timeout_s = plan.scorer.timeout_s;
-  options.allow_network = plan.scorer.network;  // else the job would not have been admitted
+  options.allow_network = scorer.network;
+  options.secrets = scorer.secrets;
+  options.secrets_file = plan.resolved.secrets_file;
   if (fs::is_directory(folder / "input")) options.work_dir = fs::absolute(folder / "input");
   options.stderr_file = folder / "scorer.log";
   options.failed_input = folder / "failed-input.jsonl";

@@ -27,6 +27,8 @@ std::string command_of(const HostOptions& options, const fs::path& input, bool c
   command +=
       " --options " + quoted(dump_json(options.options)) + " --timeout " + dump_json(options.timeout_s);
   if (options.allow_network) command += " --network";
+  if (!options.secrets.empty()) command += " --secrets-file " + quoted(options.secrets_file);
+  for (const std::string& secret : options.secrets) command += " --secret " + quoted(secret);
   if (options.trusted) command += " --trusted";
   if (!options.python.empty()) command += " --python " + quoted(options.python);
   return converts ? command : command + " < " + quoted(input);

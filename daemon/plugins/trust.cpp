@@ -15,6 +15,11 @@ bool names(const std::vector<std::string>& entries, const ResolvedPlugin& plugin
   });
 }
 
+// How an entry names it: a shipped plugin's digest is another with each version.
+std::string entry_for(const ResolvedPlugin& plugin) {
+  return "\"" + (plugin.origin == Origin::shipped ? plugin.name : plugin.digest) + "\"";
+}
+
 }  // namespace
 
 bool Trust::runs_unconfined(const ResolvedPlugin& plugin, const Isolation& isolation) const {
@@ -29,8 +34,17 @@ void Trust::require_network(const ResolvedPlugin& plugin) const {
   if (names(network_, plugin) || names(trusted_, plugin)) return;
   throw Error(ErrorCode::unsupported,
               "it asks for the network, which is the daemon's owner's to grant: in rftd.toml, [plugins] "
-              "network = [\"" +
-                  plugin.digest + "\"], and start rftd anew");
+              "network = [" +
+                  entry_for(plugin) + "], and start rftd anew");
+}
+
+void Trust::require_secret(const ResolvedPlugin& plugin, const std::string& secret) const {
+  const auto granted = secrets_.find(secret);
+  if (granted != secrets_.end() && names(granted->second, plugin)) return;
+  throw Error(ErrorCode::unsupported,
+              "it asks for the secret \"" + secret +
+                  "\", which is the daemon's owner's to grant: in rftd.toml, [plugins] secrets = { " +
+                  secret + " = [" + entry_for(plugin) + "] }, and start rftd anew");
 }
 
 std::string Trust::python(const std::string& asked) const {

@@ -39,6 +39,16 @@ TEST(DaemonConfig, ReadsItsKeys) {
   EXPECT_EQ(config.capacity.cores, 2);
 }
 
+TEST(DaemonConfig, TakesOneOrSeveralPluginsForASecret) {
+  const TempDir folder;
+  const auto file = folder.path() / "rftd.toml";
+  write_text(file, "[plugins.secrets]\nopenai = [\"judge\", \"http\"]\nother = \"abc\"\n");
+  EXPECT_EQ(read_daemon_config(file).plugins.secrets,
+            Json::parse(R"({"openai": ["judge", "http"], "other": ["abc"]})"));
+  EXPECT_THAT(error_of(write_text(file, "[plugins]\nsecrets = { openai = true }\n")),
+              HasSubstr("rftd.toml:2: [plugins] secrets: openai must be a list of plugins"));
+}
+
 TEST(DaemonConfig, RefusesTcpWithTheReason) {
   const TempDir folder;
   const auto file = write_text(folder.path() / "rftd.toml", "[tcp]\ncontrol = \"tcp://0.0.0.0:7410\"\n");

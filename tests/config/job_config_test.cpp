@@ -198,9 +198,9 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   job.resolved.job_id = 17;
   job.resolved.model_path = "/models/tiny";
   job.resolved.adapter_path = "/models/adapter";
-  set_pinned_scorers(job,
-                     {{"a", "x.so", {{"n", 1}}, "/store/x.so", "shared_object", "abc", true},
-                      {"b", "y.py", Json::object(), "/store/y.py", "python", "def", false, "/v/bin/python"}});
+  set_pinned_scorers(
+      job, {{"a", "x.so", {{"n", 1}}, "/store/x.so", "shared_object", "abc", true, "", true, {"key"}},
+            {"b", "y.py", Json::object(), "/store/y.py", "python", "def", false, "/v/bin/python"}});
   const std::string text = to_toml(job);
   const JobConfig back = parse_plan(write_text(folder_.path() / "plan.toml", text));
   EXPECT_EQ(to_toml(back), text);
@@ -221,8 +221,20 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   EXPECT_EQ(first.digest, "abc");
   EXPECT_TRUE(first.trusted);
   EXPECT_EQ(first.python, "");
+  EXPECT_TRUE(first.network);
+  EXPECT_THAT(first.secrets, ElementsAre("key"));
   EXPECT_FALSE(scorers[1].trusted);
   EXPECT_EQ(scorers[1].python, "/v/bin/python");
+}
+
+// As it was written when all the scorers of a job had the network, or none.
+TEST_F(JobConfigFile, TakesAPlanWithoutEachScorersNetwork) {
+  JobConfig job = parse(std::string(kRequired) + "network = true\n");
+  job.resolved.job_id = 17;
+  job.resolved.model_path = "/models/tiny";
+  job.resolved.scorers = Json::parse(
+      R"({"": {"plugin": "x", "options": {}, "path": "/x", "kind": "python", "digest": "a", "trusted": false}})");
+  EXPECT_TRUE(pinned_scorers(job).at(0).network);
 }
 
 TEST_F(JobConfigFile, TakesEitherAPluginOrAGrader) {

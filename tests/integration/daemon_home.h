@@ -55,7 +55,8 @@ struct Answer {
 
 class DaemonHome {
  public:
-  explicit DaemonHome(const std::string& rftd_toml = kQuickRetries)
+  // `grants` are keys of [plugins].
+  explicit DaemonHome(const std::string& rftd_toml = kQuickRetries, const std::string& grants = "")
       : manager_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -69,7 +70,8 @@ class DaemonHome {
     fs::create_directory_symlink(RFT_TINY_MODEL_DIR, root_ / "models/tiny");
     // Where nothing can be isolated the tests' own scorers are trusted.
     const bool isolates = plugins::available_isolation().namespaces;
-    write_text(root_ / "rftd.toml", rftd_toml + (isolates ? "" : "[plugins]\ntrusted = [\"*\"]\n"));
+    const std::string permitted = grants + (isolates ? "" : "trusted = [\"*\"]\n");
+    write_text(root_ / "rftd.toml", rftd_toml + (permitted.empty() ? "" : "[plugins]\n" + permitted));
   }
   ~DaemonHome() {
     rftd_.reset();

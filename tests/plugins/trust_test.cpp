@@ -63,7 +63,22 @@ TEST(Trust, GrantsTheNetworkToWhatIsNamed) {
     Trust({}, {"another"}).require_network(plugin(Origin::shipped));
     FAIL() << "it may use the network";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("[plugins] network = [\"abc\"]"));
+    EXPECT_THAT(error.what(), HasSubstr("[plugins] network = [\"polite\"]"));
+  }
+}
+
+TEST(Trust, GrantsASecretToWhatIsNamedForIt) {
+  for (const char* entry : {"abc", "polite", "*"})
+    EXPECT_NO_THROW(Trust({}, {}, {}, {{"key", {entry}}}).require_secret(plugin(Origin::home), "key"))
+        << entry;
+  EXPECT_THROW(Trust({}, {}, {}, {{"key", {"polite"}}}).require_secret(plugin(Origin::job_folder), "key"),
+               Error);
+  EXPECT_THROW(Trust({"*"}, {"*"}).require_secret(plugin(Origin::home), "key"), Error);
+  try {
+    Trust({}, {}, {}, {{"other", {"*"}}}).require_secret(plugin(Origin::job_folder), "key");
+    FAIL() << "it may have the secret";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("[plugins] secrets = { key = [\"abc\"] }"));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <iostream>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "plugins/adapter.h"
@@ -31,7 +32,8 @@ struct Arguments {
   fs::path plugin;
   std::string options = "{}";
   double timeout_s = 10;
-  fs::path input, output, data, folder, python;
+  fs::path input, output, data, folder, python, secrets_file;
+  std::vector<std::string> secrets;
   bool network = false, trusted = false;
   std::string check;
 };
@@ -48,6 +50,8 @@ HostOptions host_options(const Arguments& arguments) {
   options.work_dir =
       arguments.folder.empty() ? options.plugin_path.parent_path() : fs::canonical(arguments.folder);
   options.allow_network = arguments.network;
+  options.secrets = arguments.secrets;
+  options.secrets_file = arguments.secrets_file;
   options.trusted = arguments.trusted;
   // Not resolved: that of a virtual environment is a link to the system's.
   if (!arguments.python.empty()) {
@@ -223,6 +227,11 @@ int run(int argc, char** argv) {
     command->add_option("--python", arguments.python,
                         "The interpreter of a script (default: python3 of PATH)");
     command->add_flag("--network", arguments.network, "With the network, as one that rftd.toml grants it");
+    CLI::Option* file =
+        command->add_option("--secrets-file", arguments.secrets_file, "As the daemon's secrets.json");
+    command->add_option("--secret", arguments.secrets, "The name of one in that file; may be repeated")
+        ->allow_extra_args(false)
+        ->needs(file);
     command->add_flag("--trusted", arguments.trusted, "Without isolation, as one that rftd.toml trusts");
     command->callback([&, verb] { result = report([&] { return verb(arguments); }); });
     return command;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -89,7 +91,17 @@ class Session {
     }
   }
 
+  // What a plugin, or the program that it is, finds in its environment: set here and not at the start of
+  // this process, whose first environment others can see.
+  static void set_environment(const wire::Open& open) {
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, "%g", open.timeout_s);
+    ::setenv("RFT_TIMEOUT_S", seconds, 1);
+    if (open.secrets != "{}") ::setenv("RFT_SECRETS", open.secrets.c_str(), 1);
+  }
+
   std::string open(const wire::Open& open) {
+    set_environment(open);
     confine(open);
     plugin_ = open.implementation == "shared_object" ? load_shared_object(open) : start_program(open);
     is_shared_object_ = open.implementation == "shared_object";

@@ -1,0 +1,73 @@
+// Scorers that ask an endpoint: what the daemon's owner grants them, and where its secrets stay.
+#include <gmock/gmock.h>
+
+#include "integration/daemon_home.h"
+#include "integration/small_job.h"
+#include "support/endpoint.h"
+
+namespace rft::integration {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kKey = "Bearer sk-0123456789abcdef";
+
+class Endpoints : public ::testing::Test {
+ protected:
+  // A job whose scorer asks the endpoint.
+  SmallJob job(const std::string& scorer, const std::string& options) const {
+    return {.scorer = scorer, .scorer_options = "{ " + options + " }\nnetwork = true\nsecrets = [\"test\"]"};
+  }
+  int64_t drop(const std::string& name, const SmallJob& job) {
+    return home_.drop(write_small_job(home_.staging(name), job));
+  }
+  void write_secrets(fs::perms permissions = fs::perms::owner_read | fs::perms::owner_write) {
+    const Json headers = {{"Authorization", kKey}};
+    const Json secrets = {{"test", {{"url", endpoint_.at("/")}, {"headers", headers}}},
+                          {"model", {{"url", endpoint_.at("/v1")}, {"headers", headers}}}};
+    write_text(home_.root() / "secrets.json", secrets.dump());
+    fs::permissions(home_.root() / "secrets.json", permissions);
+  }
+  // The home's files that hold the key, by their names.
+  std::vector<std::string> files_with_the_key() const {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::recursive_directory_iterator(home_.root()))
+      if (entry.is_regular_file() && read_file(entry.path()).find("sk-01234") != std::string::npos)
+        found.push_back(entry.path().filename());
+    return found;
+  }
+
+  Endpoint endpoint_;
+  DaemonHome home_{kQuickRetries,
+                   "network = [\"http\", \"judge\"]\n"
+                   "secrets = { test = [\"http\"], model = [\"judge\"] }\n"};
+};
+
+TEST_F(Endpoints, ScoreAJobWithASecretThatNobodyElseSees) {
+  home_.start();
+  write_secrets();
+  const int64_t id = drop("asks", job("http", "url = \"" + endpoint_.at("/score") + "\""));
+  EXPECT_EQ(home_.wait(id)["state"], "succeeded") << home_.show(id).dump();
+  for (const auto& request : endpoint_.requests()) EXPECT_EQ(request.headers["Authorization"], kKey);
+  EXPECT_THAT(read_file(home_.job_folder(id) / "plan.toml"), HasSubstr("secrets = [\"test\"]"));
+
+  const int64_t failed = drop("fails", job("http", "url = \"" + endpoint_.at("/failing/9999/401") + "\""));
+  const Json why = home_.wait(failed);
+  EXPECT_EQ(why["state"], "failed");
+  EXPECT_THAT(why["reason"].get<std::string>(), HasSubstr("/failing/9999/401: HTTP 401: no: "));
+  EXPECT_THAT(files_with_the_key(), ::testing::ElementsAre("secrets.json"));
+  EXPECT_EQ(home_.log().find("sk-01234"), std::string::npos);
+}
+
+TEST_F(Endpoints, SecretsOfOthersAreRefused) {
+  home_.start();
+  write_secrets(fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read);
+  const Json open = home_.wait(drop("open", job("http", "url = \"" + endpoint_.at("/score") + "\"")));
+  EXPECT_EQ(open["state"], "rejected");
+  EXPECT_THAT(open["reason"].get<std::string>(),
+              HasSubstr("chmod 600 " + (home_.root() / "secrets.json").string()));
+  EXPECT_TRUE(endpoint_.requests().empty());
+}
+
+}  // namespace
+}  // namespace rft::integration
