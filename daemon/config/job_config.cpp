@@ -106,9 +106,12 @@ std::vector<Key> job_keys(JobConfig& job) {
        "grader",
        &scorer.grader,
        {},
-       "instead of `plugin` and `options`: a JSON file of the job folder with a grader of OpenAI's "
-       "fine-tuning API"},
-      {"scorer", "options", &scorer.options, {}, "handed to the scorer as it is"},
+       "instead of `plugin`: a JSON file of the job folder with a grader of OpenAI's fine-tuning API"},
+      {"scorer",
+       "options",
+       &scorer.options,
+       {},
+       "handed to the scorer as it is; with a `grader`, to each `judge` that it becomes"},
       {"scorer", "timeout_s", &scorer.timeout_s, above(0), "seconds that the scorer may take for one batch"},
       {"scorer", "on_error", &scorer.on_error, one_of({"fail", "skip"}),
        "what a failed score does in training: fail the job, or drop the episode. In validation it always "
@@ -354,10 +357,8 @@ class Checks {
            "is missing; add plugin = … under [scorer], such as \"exact_match\" or \"scorer.py\", or grader = "
            "… with the name of a JSON file");
     if (scorer.grader.empty()) return;
-    for (const char* key : {"plugin", "options"})
-      if (job_.lines.given("scorer", key))
-        fail("scorer", "grader",
-             fmt::format("excludes {}, which it stands for; leave one of the two out", key));
+    if (job_.lines.given("scorer", "plugin"))
+      fail("scorer", "grader", "excludes plugin, which it stands for; leave one of the two out");
   }
 
  private:

@@ -265,9 +265,13 @@ void apply_grader(config::JobConfig& job, const fs::path& folder) {
   try {
     if (fs::file_size(folder / "input" / file) > kMaxGraderBytes)
       reject("larger than 1 MiB; this is no grader");
-    const auto grader = plugins::translate_grader(parse_json(read_file(folder / "input" / file), "the file"));
+    const auto grader = plugins::translate_grader(parse_json(read_file(folder / "input" / file), "the file"),
+                                                  {job.scorer.options, job.scorer.secrets});
     job.scorer.plugin = grader.plugin;
     job.scorer.options = grader.options;
+    // The judges of a multi ask for themselves, and so for no other of its graders.
+    if (grader.num_judges > 0 && grader.plugin == plugins::kComposite) job.scorer.secrets.clear();
+    if (grader.num_judges > 0 && grader.plugin != plugins::kComposite) job.scorer.network = true;
     fs::create_directory(folder / kGraderFolder);
     for (const auto& [name, source] : grader.sources)
       write_file_atomically(folder / kGraderFolder / name, source);

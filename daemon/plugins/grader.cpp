@@ -15,6 +15,7 @@ struct Place {
   const Json& grader;
   std::string where;
   std::string name;  // what its source file is called
+  const JudgeAccess& access;
 
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(ErrorCode::invalid_argument, where + what);
@@ -75,21 +76,79 @@ void translate_multi(const Place& place, TranslatedGrader& into) {
         "\"graders\" must be a map of named graders, such as {\"a\": {\"type\": \"string_check\", …}}: the "
         "names are those of calculate_output");
   for (const auto& [name, grader] : graders.items()) {
-    const Place inner{grader, place.where + "graders." + name + ": ", name};
+    const Place inner{grader, place.where + "graders." + name + ": ", name, place.access};
     if (!Formula::is_name(name))
       inner.fail("this name cannot stand in calculate_output: letters, digits and _, and no function's");
     if (grader.is_object() && grader.value("type", Json()) == kComposite)
       inner.fail("a multi cannot hold a multi");
     TranslatedGrader translated = translate_one(inner);
-    into.options["graders"][name] = {{"plugin", translated.plugin}, {"options", translated.options}};
+    Json& part = into.options["graders"][name];
+    part = {{"plugin", translated.plugin}, {"options", translated.options}};
+    if (translated.num_judges > 0) part.update({{"network", true}, {"secrets", place.access.secrets}});
+    into.num_judges += translated.num_judges;
     into.sources.merge(translated.sources);
   }
 }
 
-void refuse_judge(const Place& place, TranslatedGrader&) {
-  throw Error(ErrorCode::unsupported, place.where + "\"type\" \"" + place.text("type") +
-                                          "\" asks a judge model, which no scorer here does yet; take "
-                                          "string_check, text_similarity or python");
+// A content of one of OpenAI's messages: a text, a part that is one, or a list of such parts.
+std::string text_of_content(const Place& place, const Json& content) {
+  if (content.is_string()) return content.get<std::string>();
+  if (content.is_array()) {
+    std::string text;
+    for (const Json& part : content) text += (text.empty() ? "" : "\n") + text_of_content(place, part);
+    return text;
+  }
+  const std::string type = content.is_object() ? content.value("type", "") : "";
+  if ((type != "input_text" && type != "output_text" && type != "text") || !content.contains("text") ||
+      !content.at("text").is_string())
+    place.fail("\"input\" has a content that is no text: " + dump_json(content) +
+               "; a judge is told texts alone, \"…\" or {\"type\": \"input_text\", \"text\": \"…\"}");
+  return content.at("text").get<std::string>();
+}
+
+Json messages_of(const Place& place) {
+  const Json& input = place.grader.at("input");
+  if (!input.is_array() || input.empty()) place.fail("\"input\" must be a list of messages");
+  Json messages = Json::array();
+  for (const Json& message : input) {
+    if (!message.is_object() || !message.contains("role") || !message.contains("content"))
+      place.fail("\"input\" must hold messages with role and content; there is " + dump_json(message));
+    for (const auto& [key, value] : message.items())
+      if (key != "role" && key != "content" && !(key == "type" && value == "message"))
+        place.fail("a message of \"input\" has the key \"" + key + "\", which a judge cannot be given");
+    messages.push_back(
+        {{"role", message.at("role")}, {"content", text_of_content(place, message.at("content"))}});
+  }
+  return messages;
+}
+
+// By the names of chat completions, where a grader's differ.
+Json sampling_of(const Place& place) {
+  Json sampling = Json::object();
+  const Json given = place.grader.value("sampling_params", Json::object());
+  if (!given.is_object()) place.fail("\"sampling_params\" must be an object");
+  const std::vector<std::string> known = {"temperature", "top_p", "seed", "reasoning_effort",
+                                          "max_completions_tokens"};
+  for (const auto& [key, value] : given.items()) {
+    if (std::ranges::find(known, key) == known.end())
+      place.fail("\"sampling_params\" has no key \"" + key + "\"" + did_you_mean(key, known));
+    if (!value.is_null()) sampling[key == "max_completions_tokens" ? "max_completion_tokens" : key] = value;
+  }
+  return sampling;
+}
+
+void translate_judge(const Place& place, TranslatedGrader& into) {
+  into.plugin = "judge";
+  into.num_judges = 1;
+  into.options = {{"model", place.text("model")}, {"messages", messages_of(place)}};
+  for (const char* key : {"range", "labels", "passing_labels"})
+    if (place.grader.contains(key)) into.options[key] = place.grader.at(key);
+  if (const Json sampling = sampling_of(place); !sampling.empty()) into.options["sampling_params"] = sampling;
+  for (const auto& [key, value] : place.access.options.items()) {
+    if (into.options.contains(key))
+      place.fail("[scorer] options: \"" + key + "\" is the grader's to say; leave it out there");
+    into.options[key] = value;
+  }
 }
 
 const std::vector<Type>& types() {
@@ -101,8 +160,8 @@ const std::vector<Type>& types() {
        &translate_text_similarity},
       {"python", {"source"}, {"image_tag"}, &translate_python},
       {"multi", {"graders", "calculate_output"}, {}, &translate_multi},
-      {"score_model", {"model", "input"}, {"range", "sampling_params", "pass_threshold"}, &refuse_judge},
-      {"label_model", {"model", "input", "labels", "passing_labels"}, {}, &refuse_judge},
+      {"score_model", {"model", "input"}, {"range", "sampling_params", "pass_threshold"}, &translate_judge},
+      {"label_model", {"model", "input", "labels", "passing_labels"}, {"sampling_params"}, &translate_judge},
   };
   return all;
 }
@@ -136,6 +195,12 @@ TranslatedGrader translate_one(const Place& place) {
 
 }  // namespace
 
-TranslatedGrader translate_grader(const Json& grader) { return translate_one({grader, "", "grader"}); }
+TranslatedGrader translate_grader(const Json& grader, const JudgeAccess& access) {
+  const Place place{grader, "", "grader", access};
+  TranslatedGrader translated = translate_one(place);
+  if (translated.num_judges == 0 && !access.options.empty())
+    place.fail("[scorer] options are for graders that ask a model, and here is none; leave them out");
+  return translated;
+}
 
 }  // namespace rft::plugins

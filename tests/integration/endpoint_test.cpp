@@ -59,6 +59,32 @@ TEST_F(Endpoints, ScoreAJobWithASecretThatNobodyElseSees) {
   EXPECT_EQ(home_.log().find("sk-01234"), std::string::npos);
 }
 
+// The judge alone has the network and the secret, whose address it asks; the other grader needs neither.
+TEST_F(Endpoints, AnOpenAIGraderAsksItsModel) {
+  home_.start();
+  write_secrets();
+  const fs::path folder = write_small_job(home_.staging("graded"), {.scorer = "grader"});
+  write_text(folder / "grader.json",
+             R"({"type": "multi", "name": "both", "calculate_output": "0.5 * said + 0.5 * same",
+    "graders": {
+      "said": {"type": "score_model", "name": "said", "model": "fair",
+               "input": [{"role": "user", "content": "{{sample.output_text}}|{{item.output}}"}]},
+      "same": {"type": "string_check", "name": "same", "operation": "eq", "input": "{{sample.output_text}}",
+               "reference": "{{item.output}}"}}})");
+  const std::string toml = read_file(folder / "job.toml");
+  const std::string plugin = "plugin = \"grader\"\noptions = {}";
+  const std::string grader =
+      "grader = \"grader.json\"\nsecrets = [\"model\"]\noptions = { max_requests = 9999 }";
+  write_text(folder / "job.toml", std::string(toml).replace(toml.find(plugin), plugin.size(), grader));
+  const int64_t id = home_.drop(folder);
+  EXPECT_EQ(home_.wait(id)["state"], "succeeded") << home_.show(id).dump();
+  for_each_json_line(home_.job_folder(id) / "rollouts.jsonl", [](Json&& row, size_t) {
+    EXPECT_EQ(row.at("sub_scores").at("said"), row.at("sub_scores").at("same")) << row;
+  });
+  ASSERT_FALSE(endpoint_.requests().empty());
+  for (const auto& request : endpoint_.requests()) EXPECT_EQ(request.headers["Authorization"], kKey);
+}
+
 TEST_F(Endpoints, SecretsOfOthersAreRefused) {
   home_.start();
   write_secrets(fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read);

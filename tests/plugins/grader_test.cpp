@@ -66,9 +66,57 @@ TEST(Grader, NamesTheKeyThatIsWrong) {
       std::string::npos);
   EXPECT_EQ(error_of(R"({"type": "multi", "calculate_output": "a", "graders": {"a": {"type": "multi"}}})"),
             "graders.a: a multi cannot hold a multi");
-  const std::string judge = error_of(
-      R"({"type": "multi", "calculate_output": "a", "graders": {"a": {"type": "score_model", "model": "m", "input": []}}})");
-  EXPECT_TRUE(judge.starts_with("graders.a: \"type\" \"score_model\" asks a judge model")) << judge;
+}
+
+constexpr const char* kScoreModel = R"({"type": "score_model", "name": "s", "model": "m", "range": [0, 5],
+  "pass_threshold": 3, "sampling_params": {"temperature": 1, "top_p": null, "max_completions_tokens": 9},
+  "input": [{"role": "system", "content": "Grade."},
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "{{item.a}}"},
+                                                            {"type": "output_text", "text": "b"}]}]})";
+
+TEST(Grader, AsksAModelThroughTheJudge) {
+  const auto alone =
+      translate_grader(Json::parse(kScoreModel), {{{"url", "http://x/v1"}, {"retries", 1}}, {"key"}});
+  EXPECT_EQ(alone.plugin, "judge");
+  EXPECT_EQ(alone.num_judges, 1u);
+  EXPECT_EQ(alone.options, Json::parse(R"({"model": "m",
+    "messages": [{"role": "system", "content": "Grade."}, {"role": "user", "content": "{{item.a}}\nb"}],
+    "range": [0, 5], "sampling_params": {"temperature": 1, "max_completion_tokens": 9}, "url": "http://x/v1", "retries": 1})"));
+  const auto multi =
+      translate_grader(Json::parse(R"({"type": "multi", "calculate_output": "a + b", "graders": {
+        "a": {"type": "string_check", "input": "x", "reference": "y", "operation": "eq"},
+        "b": {"type": "label_model", "model": "m", "input": [{"role": "user", "content": "c"}], "labels": ["x", "y"],
+              "passing_labels": ["x"]}}})"),
+                       {Json::object(), {"key"}});
+  EXPECT_FALSE(multi.options["graders"]["a"].contains("network"));
+  EXPECT_EQ(multi.options["graders"]["b"], Json::parse(R"({"plugin": "judge", "options": {"model": "m",
+    "messages": [{"role": "user", "content": "c"}], "labels": ["x", "y"], "passing_labels": ["x"]},
+    "network": true, "secrets": ["key"]})"));
+}
+
+TEST(Grader, RefusesWhatAJudgeCannotBeAsked) {
+  const auto refused = [](const char* pointer, const Json& value, const JudgeAccess& access = {}) {
+    Json grader = Json::parse(kScoreModel);
+    grader[Json::json_pointer(pointer)] = value;
+    try {
+      translate_grader(grader, access);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_TRUE(refused("/input/1/content/0", {{"type", "input_image"}, {"image_url", "x"}})
+                  .starts_with("\"input\" has a content that is no text: {\"type\":\"input_image\""));
+  EXPECT_EQ(refused("/input/0/name", "n"),
+            "a message of \"input\" has the key \"name\", which a judge cannot be given");
+  EXPECT_EQ(refused("/sampling_params/temprature", 1),
+            "\"sampling_params\" has no key \"temprature\"; did you mean \"temperature\"?");
+  EXPECT_EQ(refused("/input", "x"), "\"input\" must be a list of messages");
+  EXPECT_EQ(refused("/model", "m", {{{"model", "n"}}, {}}),
+            "[scorer] options: \"model\" is the grader's to say; leave it out there");
+  const Json check =
+      Json::parse(R"({"type": "string_check", "input": "x", "reference": "y", "operation": "eq"})");
+  EXPECT_THROW(translate_grader(check, {{{"url", "x"}}, {}}), Error);
 }
 
 }  // namespace

@@ -76,6 +76,7 @@ TEST_F(Http, WaitsAsLongAsItIsAskedTo) {
   const auto requests = endpoint_.requests();
   ASSERT_EQ(requests.size(), 4u);
   EXPECT_GE(requests[1].at - requests[0].at, 1.0);
+  EXPECT_THAT(error_of(options("/busy/9/9223372036854775807")), HasSubstr("asks to wait for 1e+06 s"));
   EXPECT_THAT(
       error_of(options("/busy/9/60")),
       AllOf(HasSubstr("HTTP 429: slow down"), HasSubstr("asks to wait for 60 s"), HasSubstr("timeout_s")));
@@ -121,8 +122,10 @@ TEST_F(Http, AsksNoMoreOftenAndNoMoreAtOnceThanItMay) {
   EXPECT_GE(paced[2].at - paced[0].at, 0.09);
   const std::vector<ScoreRequest> many(20, request("a", "a"));
   ScorerHost(options("/failing/10", {{"episodes_per_request", 1}, {"concurrency", 1}})).score(many);
-  for (const auto& request : endpoint_.requests()) EXPECT_LE(request.at_once, 3);
-  EXPECT_EQ(endpoint_.requests().back().at_once, 1);
+  for (const auto& asked : endpoint_.requests())
+    if (asked.path == "/failing/10") {
+      EXPECT_EQ(asked.at_once, 1);
+    }
 }
 
 TEST_F(Http, SendsASecretToItsOwnAddressAlone) {

@@ -22,6 +22,7 @@ constexpr size_t kMaxQuotedBytes = 300;  // of an answer, in an error
 constexpr size_t kMinSecretBytes = 12;   // what is shorter is no key, and may well be a word of an answer
 constexpr double kLongestDelayS = 20;
 constexpr double kMaxPollS = 1;
+constexpr curl_off_t kMaxWaitS = 1'000'000;  // as an endpoint may ask, so that it can be added to a time
 
 using Seconds = std::chrono::duration<double>;
 
@@ -312,7 +313,7 @@ void Client::finish(Request& request, CURLcode result) {
     fail(request,
          answered + ": it redirects to " + redacted(to) + ", which is not followed; give that address");
   } else if (may_pass(status)) {
-    retry(request, answered + quoted(body), static_cast<double>(wait_s));
+    retry(request, answered + quoted(body), static_cast<double>(std::min(wait_s, kMaxWaitS)));
   } else {
     fail(request, answered + quoted(body));
   }

@@ -127,6 +127,13 @@ class Template {
   std::vector<Piece> pieces_;
 };
 
+// What a completion gets that does not fit: the lowest score, and that it is invalid.
+inline void score_unfit(rft::Episode& episode, const UnfitCompletion& unfit, double lowest = 0) {
+  episode.set_score(lowest);
+  episode.set_valid(false);
+  episode.set_reason(unfit.what());
+}
+
 // Scores an episode by `score` of the filled templates: 0 and invalid for a completion that does not fit.
 template <class Score>
 void score_filled(rft::Episode& episode, const Template& input, const Template& reference,
@@ -136,9 +143,7 @@ void score_filled(rft::Episode& episode, const Template& input, const Template& 
     const std::string wanted = reference.fill(variables);
     episode.set_score(score(input.fill(variables), wanted));
   } catch (const UnfitCompletion& unfit) {
-    episode.set_score(0);
-    episode.set_valid(false);
-    episode.set_reason(unfit.what());
+    score_unfit(episode, unfit);
   } catch (const std::exception& error) {
     episode.fail(error.what());
   }
