@@ -213,6 +213,21 @@ Finding sandbox_of(const Json& daemon) {
           ""};
 }
 
+// What a plugin and all that it starts may take together.
+Finding cgroup_of(const Json& cgroup) {
+  const std::string missing = text_of(cgroup, "missing");
+  if (text_of(cgroup, "folder").empty())
+    return {"cgroup", Verdict::ok, "none around each plugin, limits are those of each process: " + missing,
+            ""};
+  std::string limits;
+  for (const char* controller : {"memory", "pids"})
+    if (flag_of(cgroup, controller)) limits += (limits.empty() ? "" : " and ") + std::string(controller);
+  return {"cgroup", Verdict::ok,
+          "one around each plugin, which ends it whole" +
+              (limits.empty() ? "" : ", with limits of " + limits) + (missing.empty() ? "" : "; " + missing),
+          ""};
+}
+
 std::vector<Finding> daemon_findings(const Json& daemon) {
   std::vector<Finding> findings;
   const std::string version = text_of(daemon, "version");
@@ -245,6 +260,8 @@ std::vector<Finding> examine(Client& client) {
   try {
     const Json daemon = client.ask("doctor", Json::object(), std::chrono::seconds(10));
     findings.push_back(sandbox_of(daemon));
+    if (const Json cgroup = part_of(part_of(daemon, "isolation"), "cgroup"); !cgroup.empty())
+      findings.push_back(cgroup_of(cgroup));
     for (const Json& python : daemon.value("python", Json::array()))
       findings.push_back(check_interpreter(python.get<std::string>()));
     const std::vector<Finding> more = daemon_findings(daemon);

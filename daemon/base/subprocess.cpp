@@ -29,6 +29,7 @@ struct ChildPlan {
   const char* working_directory = nullptr;
   int stderr_fd = -1;
   bool dies_with_parent = false;
+  int cgroup = -1;
   pid_t parent = 0;
 };
 
@@ -49,6 +50,7 @@ ChildPlan plan_child(const ProcessOptions& options) {
   plan.descriptors = options.descriptors;
   if (!options.working_directory.empty()) plan.working_directory = options.working_directory.c_str();
   plan.dies_with_parent = options.dies_with_parent;
+  plan.cgroup = options.cgroup;
   plan.parent = ::getpid();
   return plan;
 }
@@ -60,6 +62,7 @@ void exec_child(ChildPlan& plan) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != plan.parent) ::_exit(127);  // the parent died before the line above
   }
+  if (plan.cgroup >= 0 && ::write(plan.cgroup, "0", 1) != 1) return;
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

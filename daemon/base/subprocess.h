@@ -24,6 +24,7 @@ struct ProcessOptions {
   std::vector<std::pair<int, int>> descriptors;  // {parent's, child's number}; all others are closed on exec
   std::filesystem::path stderr_file;             // standard error and output, appended; empty: the parent's
   bool dies_with_parent = false;
+  int cgroup = -1;  // an open cgroup.procs, which it enters before it runs; -1: it stays in the parent's
 };
 
 // How a process ended: exactly one of the first two is set.

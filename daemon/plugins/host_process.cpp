@@ -56,8 +56,10 @@ std::pair<UniqueFd, UniqueFd> make_socketpair() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-Subprocess start(const HostOptions& options, const Launch& launch, int socket, PrintedOutput& printed) {
+Subprocess start(const HostOptions& options, const Launch& launch, int socket, PrintedOutput& printed,
+                 const PluginCgroup& cgroup) {
   ProcessOptions process;
+  process.cgroup = cgroup.entrance();
   process.argv = launch.argv;
   process.environment = launch.environment;
   process.inherit_environment = false;
@@ -82,12 +84,13 @@ HostProcess::HostProcess(const HostOptions& options, const std::string& role, co
       title_(make_title(role, options.name, file_)),
       memory_limit_bytes_(options.memory_limit_bytes),
       printed_(options.stderr_file),
+      cgroup_(options.memory_limit_bytes),
       in_namespaces_(launch.in_namespaces),
       process_([&] {
         auto [ours, theirs] = make_socketpair();
         ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
         socket_ = std::move(ours);
-        return start(options, launch, theirs.get(), printed_);
+        return start(options, launch, theirs.get(), printed_, cgroup_);
       }()) {
   wire::Open open{.role = role,
                   .implementation = options.kind,
@@ -119,6 +122,7 @@ ExitStatus HostProcess::kill() {
   socket_.reset();
   // Before the leader is reaped, so that the group's number is still its own.
   process_.signal_group(SIGKILL);
+  cgroup_.kill();
   const ExitStatus status = *process_.wait(-1);
   printed_.drain();
   return status;
@@ -128,10 +132,13 @@ std::string HostProcess::explained(std::string words) const {
   for (size_t found = 0; (found = words.find(plugin_path_, found)) != std::string::npos;
        found += file_.size())
     words.replace(found, plugin_path_.size(), file_);
-  const bool lacks_memory =
-      words.find("bad_alloc") != std::string::npos || words.find("MemoryError") != std::string::npos;
-  if (!lacks_memory || memory_limit_bytes_ == 0) return words;
+  if (!tells_of_lack_of_memory(words) || memory_limit_bytes_ == 0) return words;
   return words + "; a plugin's memory is limited to " + gibibytes_text(memory_limit_bytes_);
+}
+
+bool HostProcess::tells_of_lack_of_memory(std::string_view words) {
+  return words.find("bad_alloc") != std::string_view::npos ||
+         words.find("MemoryError") != std::string_view::npos;
 }
 
 std::string HostProcess::ask(const std::string& frame, wire::FrameType expected, double timeout_s,
@@ -144,7 +151,9 @@ std::string HostProcess::ask(const std::string& frame, wire::FrameType expected,
     body = receive(type, deadline);
     printed_.drain();
     if (type == wire::FrameType::failed) {
-      const wire::Failed failed = wire::decode_failed(body);
+      wire::Failed failed = wire::decode_failed(body);
+      if (failed.kind == PluginFailure::threw && tells_of_lack_of_memory(failed.text))
+        failed.kind = PluginFailure::out_of_memory;
       throw PluginError(failed.kind, title_ + ": " + explained(failed.text) + " (while " + doing + ")" +
                                          (failed.kind == PluginFailure::crashed ? last_words() : ""));
     }
@@ -161,7 +170,8 @@ std::string HostProcess::ask(const std::string& frame, wire::FrameType expected,
     fail_crashed(doing);
   } catch (const PluginError& error) {
     const bool usable = type == wire::FrameType::failed && error.kind() != PluginFailure::protocol &&
-                        error.kind() != PluginFailure::crashed;
+                        error.kind() != PluginFailure::crashed &&
+                        error.kind() != PluginFailure::out_of_memory;  // what it leaked is still there
     if (!usable) kill();
     if (error.kind() != PluginFailure::protocol || type == wire::FrameType::failed) throw;
     throw PluginError(error.kind(), title_ + ": " + error.what() + " (while " + doing + ")");
@@ -241,6 +251,11 @@ void HostProcess::fail_crashed(const std::string& doing) {
   // bubblewrap answers for a process that a signal ended as a shell does.
   if (in_namespaces_ && status.exit_code && *status.exit_code > 128)
     status = ExitStatus{std::nullopt, *status.exit_code - 128};
+  if (cgroup_.ran_out_of_memory())
+    throw PluginError(PluginFailure::out_of_memory,
+                      title_ + ": it and what it started took more memory than the " +
+                          gibibytes_text(memory_limit_bytes_) + " that it may take, while " + doing +
+                          last_words());
   throw PluginError(PluginFailure::crashed,
                     title_ + ": its process " + status.text() + " while " + doing + last_words());
 }

@@ -7,6 +7,7 @@
 
 #include "base/subprocess.h"
 #include "base/unique_fd.h"
+#include "plugins/cgroup.h"
 #include "plugins/host_options.h"
 #include "plugins/launch.h"
 #include "plugins/printed_output.h"
@@ -39,6 +40,8 @@ class HostProcess {
   // What the plugin said, for people: its file as they know it, not its pinned copy, and the limit of its
   // memory where the words tell of a lack of it.
   std::string explained(std::string words) const;
+  // Whether a plugin's words tell of a lack of memory: C++ and Python say it by an exception.
+  static bool tells_of_lack_of_memory(std::string_view words);
   // "scorer fraud (fraud.so)": how messages name the plugin.
   const std::string& title() const { return title_; }
 
@@ -60,6 +63,7 @@ class HostProcess {
   std::string title_;
   uint64_t memory_limit_bytes_;
   PrintedOutput printed_;
+  PluginCgroup cgroup_;
   bool in_namespaces_ = false;
   UniqueFd socket_;
   Subprocess process_;

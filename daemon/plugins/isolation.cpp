@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/subprocess.h"
+#include "plugins/cgroup.h"
 #include "plugins/launch.h"
 
 namespace rft::plugins {
@@ -77,9 +78,18 @@ void require_isolation(const Isolation& isolation, const std::string& digest) {
 }
 
 Json to_json(const Isolation& isolation) {
-  return {{"namespaces", isolation.namespaces}, {"system_call_filter", isolation.system_call_filter},
-          {"file_rules", isolation.file_rules}, {"limits", true},
-          {"no_new_privileges", true},          {"missing", isolation.missing}};
+  const Cgroups& cgroups = available_cgroups();
+  return {{"cgroup",
+           {{"folder", cgroups.folder.string()},
+            {"memory", cgroups.memory},
+            {"pids", cgroups.pids},
+            {"missing", cgroups.missing}}},
+          {"namespaces", isolation.namespaces},
+          {"system_call_filter", isolation.system_call_filter},
+          {"file_rules", isolation.file_rules},
+          {"limits", true},
+          {"no_new_privileges", true},
+          {"missing", isolation.missing}};
 }
 
 }  // namespace rft::plugins

@@ -25,7 +25,7 @@ const Isolation& available_isolation();
 void require_isolation(const Isolation& isolation, const std::string& digest);
 
 // For `rftctl doctor`: {"namespaces", "system_call_filter", "file_rules", "limits", "no_new_privileges",
-// "missing"}.
+// "missing", "cgroup": {"folder", "memory", "pids", "missing"}}.
 Json to_json(const Isolation& isolation);
 
 }  // namespace rft::plugins

@@ -6,6 +6,8 @@ std::string_view to_string(PluginFailure kind) {
   switch (kind) {
     case PluginFailure::crashed:
       return "crashed";
+    case PluginFailure::out_of_memory:
+      return "out_of_memory";
     case PluginFailure::timed_out:
       return "timed_out";
     case PluginFailure::threw:

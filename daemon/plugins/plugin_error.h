@@ -13,6 +13,7 @@ namespace rft::plugins {
 
 enum class PluginFailure {
   crashed,        // its process ended: a signal, an exit, an abort
+  out_of_memory,  // it asked for more than its limit, or was killed for it
   timed_out,      // no answer within the deadline; its process was killed
   threw,          // it reported an error, or an exception reached the boundary
   not_finite,     // a score is NaN or infinite

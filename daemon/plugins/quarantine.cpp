@@ -61,13 +61,17 @@ Json to_json(const QuarantineReport& report) {
 std::string why_refused(const QuarantineReport& report) {
   const std::string digest = report.digest.substr(0, 12);
   return "it is in quarantine since " + report.at + ", when it " +
-         (report.failure == "timed_out" ? "hung" : "crashed") + " in job " + std::to_string(report.job) +
-         "; rftctl plugins why " + digest + " says how, rftctl plugins release " + digest +
+         (report.failure == "timed_out"       ? "hung"
+          : report.failure == "out_of_memory" ? "ran out of memory"
+                                              : "crashed") +
+         " in job " + std::to_string(report.job) + "; rftctl plugins why " + digest +
+         " says how, rftctl plugins release " + digest +
          " lets it run again, and a changed file is another plugin";
 }
 
 bool calls_for_quarantine(const std::string& failure) {
-  return failure == to_string(PluginFailure::crashed) || failure == to_string(PluginFailure::timed_out);
+  return failure == to_string(PluginFailure::crashed) || failure == to_string(PluginFailure::timed_out) ||
+         failure == to_string(PluginFailure::out_of_memory);
 }
 
 void Quarantine::add(QuarantineReport report, const HostOptions& options, const std::string& role) const {

@@ -32,9 +32,12 @@ std::string lines_of(std::span<const ScoreRequest> requests) {
   return lines;
 }
 
-ScoreResult judge(wire::EpisodeResult&& answer) {
-  ScoreResult result = std::move(answer.result);
+// Completes the result of an episode that has no score, or more than it may have.
+void judge(wire::EpisodeResult& answer) {
+  ScoreResult& result = answer.result;
   if (answer.outcome == wire::Outcome::not_finite) result.failure = PluginFailure::not_finite;
+  if (answer.outcome == wire::Outcome::failed && HostProcess::tells_of_lack_of_memory(result.error))
+    result.failure = PluginFailure::out_of_memory;
   if (answer.outcome == wire::Outcome::unwritten) {
     result.failure = PluginFailure::unwritten;
     result.error = "it left the score unwritten";
@@ -44,7 +47,6 @@ ScoreResult judge(wire::EpisodeResult&& answer) {
                        " sub-scores; the most is " + std::to_string(kMaxSubScores),
               .failure = PluginFailure::protocol};
   }
-  return result;
 }
 
 }  // namespace
@@ -73,9 +75,17 @@ class ScorerHost::State {
       fail_protocol("its process answered for another number of episodes");
     std::vector<ScoreResult> scores;
     scores.reserve(results.size());
+    bool out_of_memory = false;
     for (wire::EpisodeResult& result : results) {
-      scores.push_back(judge(std::move(result)));
-      scores.back().error = host_->explained(scores.back().error);
+      judge(result);
+      ScoreResult& score = scores.emplace_back(std::move(result.result));
+      if (score.score) continue;
+      out_of_memory = out_of_memory || score.failure == PluginFailure::out_of_memory;
+      score.error = host_->explained(std::move(score.error));
+    }
+    if (out_of_memory) {
+      keep(requests);
+      host_.reset();  // what it leaked is still there
     }
     return scores;
   }

@@ -1,5 +1,6 @@
 #include "plugins/wire.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -11,11 +12,9 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "numbers are copied as they lie in memory");
 
 constexpr size_t kMinTextBytes = 5;  // length and NUL
+constexpr size_t kMinEpisodeBytes = 4 * kMinTextBytes + 3 * 8;
 
-template <class T>
-void append(std::string& bytes, T value) {
-  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
+constexpr size_t kLeastBytes = 256;  // of a frame's memory
 
 template <class T>
 T load(std::string_view bytes) {
@@ -42,7 +41,7 @@ void write_episodes(Writer& writer, std::span<const ScoreRequest> requests) {
 }
 
 std::vector<EpisodeView> read_episodes(Reader& reader) {
-  std::vector<EpisodeView> episodes(reader.count(4 * kMinTextBytes + 24));
+  std::vector<EpisodeView> episodes(reader.count(kMinEpisodeBytes));
   for (auto& episode : episodes) {
     episode.prompt = reader.text();
     episode.completion = reader.text();
@@ -59,58 +58,71 @@ std::vector<EpisodeView> read_episodes(Reader& reader) {
 // may not have.
 std::string cut_answer(std::string_view text) { return cut_text(text, kMaxAnswerTextBytes); }
 
+void write_answer(Writer& writer, std::string_view text) {
+  writer.text(text.size() <= kMaxAnswerTextBytes ? text : cut_answer(text));
+}
+
 void write_result(Writer& writer, const ScoreResult& result) {
   writer.u8(result.score ? 1 : 0);
   writer.f64(result.score.value_or(0));
   writer.u8(result.valid ? 1 : 0);
-  writer.text(cut_answer(result.error));
-  writer.text(cut_answer(result.reason));
+  write_answer(writer, result.error);
+  write_answer(writer, result.reason);
   writer.u32(static_cast<uint32_t>(result.sub_scores.size()));
   for (const auto& [name, value] : result.sub_scores) {
-    writer.text(cut_answer(name));
+    write_answer(writer, name);
     writer.f64(value);
   }
 }
 
-ScoreResult read_result(Reader& reader) {
-  ScoreResult result;
+// Into a new result: most have no texts, and to move one costs more than to read it.
+void read_result(Reader& reader, ScoreResult& result) {
   const bool has_score = reader.u8() != 0;
   const double score = reader.f64();
   if (has_score) result.score = score;
   result.valid = reader.u8() != 0;
-  result.error = cut_answer(reader.text());
-  result.reason = cut_answer(reader.text());
+  for (std::string* text : {&result.error, &result.reason})
+    if (const auto answer = reader.text(); !answer.empty()) *text = cut_answer(answer);
   result.sub_scores.resize(reader.count(kMinTextBytes + 8));
   for (auto& [name, value] : result.sub_scores) {
     name = cut_answer(reader.text());
     value = reader.f64();
   }
-  return result;
 }
 
 constexpr size_t kMinResultBytes = 1 + 8 + 1 + 2 * kMinTextBytes + 4;
 
 }  // namespace
 
-Writer::Writer(FrameType type) {
-  append(bytes_, uint32_t{0});
-  append(bytes_, static_cast<uint8_t>(type));
+Writer::Writer(FrameType type, size_t expected_bytes)
+    : bytes_(std::max(kLeastBytes, kHeaderBytes + expected_bytes), '\0') {
+  u32(0);  // see finish()
+  u8(static_cast<uint8_t>(type));
 }
-void Writer::u8(uint8_t value) { append(bytes_, value); }
-void Writer::u32(uint32_t value) { append(bytes_, value); }
-void Writer::i64(int64_t value) { append(bytes_, value); }
-void Writer::f64(double value) { append(bytes_, value); }
+char* Writer::extend(size_t size) {
+  if (size > bytes_.size() - used_) bytes_.resize(std::max(2 * bytes_.size(), used_ + size));
+  char* const at = bytes_.data() + used_;
+  used_ += size;
+  return at;
+}
+void Writer::u8(uint8_t value) { std::memcpy(extend(sizeof value), &value, sizeof value); }
+void Writer::u32(uint32_t value) { std::memcpy(extend(sizeof value), &value, sizeof value); }
+void Writer::i64(int64_t value) { std::memcpy(extend(sizeof value), &value, sizeof value); }
+void Writer::f64(double value) { std::memcpy(extend(sizeof value), &value, sizeof value); }
 void Writer::text(std::string_view value) {
-  if (bytes_.size() + value.size() > kMaxFrameBytes)
+  if (used_ + value.size() > kMaxFrameBytes)
     throw Error(ErrorCode::resource,
                 "a batch for a plugin is larger than " + std::to_string(kMaxFrameBytes >> 20) + " MiB");
-  u32(static_cast<uint32_t>(value.size()));
-  bytes_.append(value);
-  bytes_.push_back('\0');
+  const auto size = static_cast<uint32_t>(value.size());
+  char* const at = extend(sizeof size + value.size() + 1);
+  std::memcpy(at, &size, sizeof size);
+  if (!value.empty()) std::memcpy(at + sizeof size, value.data(), value.size());
+  at[sizeof size + value.size()] = '\0';
 }
 std::string Writer::finish() && {
-  const auto size = static_cast<uint32_t>(bytes_.size() - 4);
+  const auto size = static_cast<uint32_t>(used_ - sizeof(uint32_t));
   std::memcpy(bytes_.data(), &size, sizeof size);
+  bytes_.resize(used_);
   return std::move(bytes_);
 }
 
@@ -221,7 +233,11 @@ Failed decode_failed(std::string_view body) {
 }
 
 std::string encode_score(std::span<const ScoreRequest> requests) {
-  Writer writer(FrameType::score);
+  size_t bytes = sizeof(uint32_t);
+  for (const auto& request : requests)
+    bytes += kMinEpisodeBytes + request.prompt.size() + request.completion.size() +
+             request.record_json.size() + request.finish_reason.size();
+  Writer writer(FrameType::score, bytes);
   write_episodes(writer, requests);
   return std::move(writer).finish();
 }
@@ -234,7 +250,7 @@ std::vector<EpisodeView> decode_score(std::string_view body) {
 }
 
 std::string encode_scored(std::span<const EpisodeResult> results) {
-  Writer writer(FrameType::scored);
+  Writer writer(FrameType::scored, sizeof(uint32_t) + results.size() * (1 + kMinResultBytes));
   writer.u32(static_cast<uint32_t>(results.size()));
   for (const auto& [outcome, result] : results) {
     writer.u8(static_cast<uint8_t>(outcome));
@@ -250,7 +266,7 @@ std::vector<EpisodeResult> decode_scored(std::string_view body) {
     const uint8_t value = reader.u8();
     if (value > static_cast<uint8_t>(Outcome::not_finite)) broken("an unknown outcome");
     outcome = static_cast<Outcome>(value);
-    result = read_result(reader);
+    read_result(reader, result);
     if (result.score.has_value() != (outcome == Outcome::scored)) broken("an outcome without its score");
   }
   reader.end();
@@ -267,7 +283,8 @@ std::string encode_summarize(std::span<const ScoreRequest> requests, std::span<c
 SummarizeView decode_summarize(std::string_view body) {
   Reader reader(body);
   SummarizeView view{read_episodes(reader), {}};
-  for (size_t i = 0; i < view.episodes.size(); ++i) view.results.push_back(read_result(reader));
+  view.results.resize(view.episodes.size());
+  for (ScoreResult& result : view.results) read_result(reader, result);
   reader.end();
   return view;
 }

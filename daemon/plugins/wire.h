@@ -46,7 +46,8 @@ inline constexpr int kHostSocket = 3;
 // Builds one frame. Throws Error(resource) when it outgrows kMaxFrameBytes.
 class Writer {
  public:
-  explicit Writer(FrameType type);
+  // `expected_bytes` spares it from growing step by step.
+  explicit Writer(FrameType type, size_t expected_bytes = 0);
   void u8(uint8_t value);
   void u32(uint32_t value);
   void i64(int64_t value);
@@ -56,7 +57,9 @@ class Writer {
   std::string finish() &&;
 
  private:
-  std::string bytes_;
+  char* extend(size_t size);
+  std::string bytes_;  // its end is room
+  size_t used_ = 0;
 };
 
 // Reads a frame's body. Throws PluginError(protocol) when it ends too early; views are into the body.

@@ -14,6 +14,7 @@
 #include "config/daemon_config.h"
 #include "control/control.h"
 #include "jobs/jobs.h"
+#include "plugins/cgroup.h"
 #include "plugins/isolation.h"
 #include "plugins/launch.h"
 #include "rftd/home_lock.h"
@@ -71,6 +72,7 @@ void run_daemon(const fs::path& root, int ready_fd) {
   require_interpreters(config);
   spdlog::info("rftd {} serves {}", RFT_VERSION, held.home.root.string());
 
+  plugins::prepare_cgroups();
   asio::io_context io(1);
   const fs::path programs = folder_of_this_program();
   jobs::Jobs jobs(io, {held.home.root, held.run_folder / "worker.sock", programs, config});

@@ -34,6 +34,7 @@ TEST(Quarantine, KeepsTheInputOfWhatCrashedByItsDigestUntilReleased) {
 TEST(Quarantine, IsForFaultsOfTheProcessAlone) {
   EXPECT_TRUE(calls_for_quarantine("crashed"));
   EXPECT_TRUE(calls_for_quarantine("timed_out"));
+  EXPECT_TRUE(calls_for_quarantine("out_of_memory"));
   for (const char* failure : {"threw", "not_finite", "unwritten", "protocol", ""})
     EXPECT_FALSE(calls_for_quarantine(failure)) << failure;
 }

@@ -332,15 +332,19 @@ TEST(ScorerHost, KeepsToItsMemoryLimit) {
   ScorerOptions options = hostile_options(folder, "score", "allocate_cpp");
   options.memory_limit_bytes = uint64_t{256} << 20;
   const std::string limit = "; a plugin's memory is limited to 0.25 GiB";
-  expect_plugin_error(PluginFailure::threw, {"bad_alloc" + limit}, [&] { score_once(options); });
+  options.failed_input = folder.path() / "failed-input.jsonl";
+  expect_plugin_error(PluginFailure::out_of_memory, {"bad_alloc" + limit}, [&] { score_once(options); });
+  EXPECT_FALSE(read_file(options.failed_input).empty());
   options.options["do"] = "allocate";
   expect_plugin_error(PluginFailure::crashed, {"signal 11"}, [&] { score_once(options); });
   options = options_for(
       folder.write("scorer.py", "def grade(sample, item):\n    return len(bytearray(1 << 30))\n"), folder);
   options.kind = "python";
   options.memory_limit_bytes = uint64_t{256} << 20;
-  expect_plugin_error(PluginFailure::threw, {"MemoryError (scorer.py:2)" + limit},
+  options.failed_input = folder.path() / "failed-input-2.jsonl";
+  expect_plugin_error(PluginFailure::out_of_memory, {"MemoryError (scorer.py:2)" + limit},
                       [&] { score_once(options); });
+  EXPECT_FALSE(read_file(options.failed_input).empty());
 }
 
 TEST(ScorerHost, ATrustedScorerThatForksLeavesNothingBehind) {

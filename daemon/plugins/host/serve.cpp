@@ -1,6 +1,7 @@
 #include "plugins/host/serve.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 
 #include "base/error.h"
 #include "plugins/host/confinement.h"
@@ -18,9 +18,11 @@
 namespace rft::plugins::host {
 namespace {
 
+constexpr int kKeptBytes = 16 << 20;  // of the heap's end
+
 bool receive_exactly(int socket, char* into, size_t size) {
   while (size > 0) {
-    const ssize_t got = ::recv(socket, into, size, 0);
+    const ssize_t got = ::recv(socket, into, size, MSG_WAITALL);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
     into += got;
@@ -44,13 +46,14 @@ struct Request {
   std::string body;
 };
 
-std::optional<Request> receive(int socket) {
+// Into `request`, whose memory is used again. Answers whether there was one.
+bool receive(int socket, Request& request) {
   char header[wire::kHeaderBytes];
-  if (!receive_exactly(socket, header, sizeof header)) return std::nullopt;
+  if (!receive_exactly(socket, header, sizeof header)) return false;
   const wire::Header frame = wire::read_header({header, sizeof header});
-  Request request{frame.type, std::string(frame.body_bytes, '\0')};
-  if (!receive_exactly(socket, request.body.data(), request.body.size())) return std::nullopt;
-  return request;
+  request.type = frame.type;
+  request.body.resize(frame.body_bytes);
+  return receive_exactly(socket, request.body.data(), request.body.size());
 }
 
 // The plugin and what it answers to each request.
@@ -59,9 +62,9 @@ class Session {
   std::string answer(const Request& request) {
     try {
       if (!is_shared_object_) return dispatch(request);
-      const std::string before = request.body;
+      before_ = request.body;
       std::string reply = dispatch(request);
-      if (request.body != before) throw PluginError(PluginFailure::changed_input, "it wrote into its input");
+      if (request.body != before_) throw PluginError(PluginFailure::changed_input, "it wrote into its input");
       return reply;
     } catch (const PluginError& error) {
       return wire::encode(wire::Failed{error.kind(), error.what()});
@@ -110,6 +113,7 @@ class Session {
 
   std::unique_ptr<Plugin> plugin_;
   bool is_shared_object_ = false;
+  std::string before_;  // what the plugin was given, to see that it left it alone
 };
 
 // A plugin's prints go to the log, and it reads nothing.
@@ -123,12 +127,15 @@ void redirect_standard_streams() {
 
 int serve(int socket) {
   redirect_standard_streams();
+  // What one batch took the next one takes again: given back in between, each page would be made anew.
+  ::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
   ::signal(SIGPIPE, SIG_IGN);  // a program that ends is told by its answers
   ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   {
     Session session;
-    while (const auto request = receive(socket))
-      if (!send_all(socket, session.answer(*request))) break;
+    Request request;
+    while (receive(socket, request) && send_all(socket, session.answer(request))) {
+    }
   }
   return 0;
 }
