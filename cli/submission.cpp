@@ -5,6 +5,11 @@
 
 namespace rft::cli {
 namespace fs = std::filesystem;
+namespace {
+
+constexpr auto kRestartTakes = std::chrono::seconds(5);  // of a service manager
+
+}  // namespace
 
 Json submit_folder(Client& client, const fs::path& folder) {
   const fs::path absolute = fs::absolute(folder).lexically_normal();
@@ -16,9 +21,15 @@ Json submit_folder(Client& client, const fs::path& folder) {
 }
 
 Json checked_job(Client& client, int64_t job) {
+  using Clock = std::chrono::steady_clock;
   JobFeed feed(client, job);
-  for (;;) {
-    const JobUpdate update = feed.next(std::chrono::steady_clock::time_point::max());
+  for (auto deadline = Clock::time_point::max();;) {
+    const JobUpdate update = feed.next(deadline);
+    if (update.kind == JobUpdate::Kind::timeout)
+      throw Unreachable("the daemon has gone while it checked job " + std::to_string(job) +
+                        "; it goes on with the job once it is started again, and rftctl show " +
+                        std::to_string(job) + " tells then");
+    deadline = update.kind == JobUpdate::Kind::lost ? Clock::now() + kRestartTakes : Clock::time_point::max();
     const bool whole = update.kind == JobUpdate::Kind::snapshot || update.topic == "status";
     if (whole && text_of(update.data, "state") != "checking") return update.data;
   }

@@ -83,9 +83,10 @@ class Reader {
 
  private:
   toml::table parse() const {
-    const std::string text = read_file(lines_.file);
-    if (text.size() > kMaxBytes)
+    std::error_code unknown;  // of what is no file: reading it says what it is
+    if (const auto size = std::filesystem::file_size(lines_.file, unknown); !unknown && size > kMaxBytes)
       fail(lines_.file.string() + ": ", "larger than 1 MiB; this is no configuration");
+    const std::string text = read_file(lines_.file);
     try {
       return toml::parse(text, lines_.file.string());
     } catch (const toml::parse_error& error) {

@@ -78,6 +78,29 @@ TEST_F(Commands, WaitingJobSaysWhatItWaitsForAndNumbersAreNotUsedTwice) {
             second + 1);
 }
 
+// An adapter that takes its time keeps a job in its admission.
+TEST_F(Commands, SubmitEndsWhenTheDaemonGoesDuringTheAdmission) {
+  const fs::path folder = write_small_job(home_.staging("slow"));
+  std::string toml = read_file(folder / "job.toml");
+  toml.insert(toml.find("[scorer]"), "adapter = \"slow.py\"\n");
+  write_text(folder / "job.toml", toml);
+  write_text(folder / "slow.py",
+             "import time\ndef adapt(record):\n    print('asked', flush=True)\n    time.sleep(1000)\n");
+  ProcessOptions submit;
+  submit.argv = {std::string(RFT_BIN_DIR) + "/rftctl", "submit", folder, "--home", home_.root()};
+  submit.stderr_file = home_.staging("said");
+  Subprocess rftctl(submit);
+  const fs::path log = home_.root() / "jobs/1-slow/admission.log";
+  home_.find_after_events("the adapter at work", [&]() -> std::optional<bool> {
+    return fs::exists(log) && !read_file(log).empty() ? std::optional(true) : std::nullopt;
+  });
+  home_.kill();
+  const auto status = rftctl.wait(static_cast<int>(std::chrono::milliseconds(kPatience).count()));
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->exit_code, cli::kUnreachable);
+  EXPECT_THAT(read_file(home_.staging("said")), ::testing::HasSubstr("gone while it checked job 1"));
+}
+
 TEST_F(Commands, UnknownJobsAndWrongArgumentsHaveTheirExitCodes) {
   EXPECT_EQ(on("show", 99).exit_code, cli::kNotFound);
   EXPECT_EQ(home_.rftctl({"submit", "/no/such/folder"}).exit_code, cli::kNotFound);

@@ -18,7 +18,7 @@ const std::string kFacts =
 
 std::vector<ScoreResult> score(const std::vector<std::string>& completions,
                                const Json& more = Json::object()) {
-  Json options = {{"graph", "facts.nt"}};
+  Json options = {{"graph", "facts.nt"}, {"about", ""}};
   options.update(more);
   std::vector<ScoreRequest> requests;
   for (const auto& completion : completions) requests.push_back(request_of(completion, Json::object()));
@@ -58,6 +58,13 @@ TEST(KnowledgeGraph, CountsFactsAboutWhatWasAsked) {
   EXPECT_EQ(results[0].score.value(), 1);
   EXPECT_EQ(results[1].score.value(), 0);
   EXPECT_EQ(results[1].reason, "fact about something else \"Paris | capital of | France\"");
+
+  // As without the option; a record without an input has its prompt.
+  ShippedScorer by_default("knowledge_graph", {{"graph", "facts.nt"}}, {{"facts.nt", kFacts}});
+  ScoreRequest prompted = request_of("Paris | capital of | France", Json::object());
+  EXPECT_EQ(by_default.scores({requests[0], requests[1], prompted}), (std::vector<double>{1, 0, 0}));
+  prompted.prompt = "And Paris?";
+  EXPECT_EQ(by_default.scores({prompted}), (std::vector<double>{1}));
   expect_plugin_error(PluginFailure::threw, {"no \"input\"", "`about`"},
                       [&] { scorer.scores({request_of("Paris | capital of | France", Json::object())}); });
 }

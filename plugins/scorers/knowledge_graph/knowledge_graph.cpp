@@ -98,12 +98,12 @@ class KnowledgeGraph : public rft::Scorer {
     if (!reason.empty()) episode.set_reason(std::string_view(reason).substr(0, reason.size() - 2));
   }
 
-  // The entities that a fact must be about: those that the record's text names.
+  // The entities that a fact must be about: those that the question names. Nothing: it may be about anything.
   std::optional<Nodes> asked_of(const rft::Episode& episode) const {
-    if (!about_) return std::nullopt;
-    const auto text = episode.fields().text(*about_);
-    if (!text) options::no_such_key(*about_, "about");
-    return graph_.mentioned(*text);
+    if (about_ && about_->empty()) return std::nullopt;
+    const auto text = episode.fields().text(about_.value_or("input"));
+    if (!text && about_) options::no_such_key(*about_, "about");
+    return graph_.mentioned(text ? std::string_view(*text) : episode.prompt());
   }
   static bool share_one(const Nodes& some, const Nodes& others) {
     return std::find_first_of(some.begin(), some.end(), others.begin(), others.end()) != some.end();
@@ -129,7 +129,7 @@ class KnowledgeGraph : public rft::Scorer {
   }
 
   knowledge::Graph graph_;
-  std::optional<std::string> about_;  // the record's key; none: facts may be about anything
+  std::optional<std::string> about_;  // the record's key of the question
   std::string separator_;
 };
 
