@@ -108,8 +108,4 @@ class Admission {
 // folder.
 bool is_of_the_machine(ErrorCode code);
 
-// Which of `num_records` records are the validation split: a share chosen by a permutation from the seed, at
-// least one and never all. Ascending.
-std::vector<size_t> choose_validation(size_t num_records, double share, uint64_t seed);
-
 }  // namespace rft::jobs

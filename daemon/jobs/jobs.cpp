@@ -12,6 +12,7 @@
 #include "jobs/lifecycle.h"
 #include "jobs/plugin_watch.h"
 #include "memory/estimate.h"
+#include "plugins/host_options.h"
 
 namespace rft::jobs {
 namespace asio = boost::asio;

@@ -12,7 +12,6 @@
 #include "jobs/folder.h"
 #include "memory/estimate.h"
 #include "plugins/quarantine.h"
-#include "plugins/quarantine.h"
 
 namespace rft::jobs {
 namespace asio = boost::asio;

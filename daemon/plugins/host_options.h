@@ -36,4 +36,8 @@ struct HostOptions {
 // Error(not_found).
 std::filesystem::path host_program_beside_executable();
 
+// The plugins shipped with the running program: ../plugins beside it in a build tree, ../lib/rftd/plugins
+// where it is installed. Empty if there is neither.
+std::filesystem::path shipped_plugins_folder();
+
 }  // namespace rft::plugins

@@ -79,7 +79,7 @@ std::vector<std::string> bubblewrap_argv(const HostOptions& options, const View&
   return argv;
 }
 
-Launch plan_launch(const HostOptions& options) {
+Launch plan_launch(const HostOptions& options, const std::vector<std::string>& arguments) {
   Launch launch;
   launch.environment = plugin_environment(options.allow_network);
   launch.secrets = dump_json(read_secrets(options.secrets_file, options.secrets));
@@ -89,7 +89,8 @@ Launch plan_launch(const HostOptions& options) {
     put_python_first(launch);
   }
   if (launch.in_namespaces) launch.argv = bubblewrap_argv(options, launch.view);
-  launch.argv.insert(launch.argv.end(), {fs::weakly_canonical(options.host_program).string(), "serve"});
+  launch.argv.push_back(fs::weakly_canonical(options.host_program).string());
+  launch.argv.insert(launch.argv.end(), arguments.begin(), arguments.end());
   return launch;
 }
 
@@ -106,6 +107,13 @@ fs::path host_program_beside_executable() {
     if (fs::exists(candidate)) return candidate.lexically_normal();
   throw Error(ErrorCode::not_found,
               "rft-plugin-host is not beside " + folder.string() + ": the installation is not complete");
+}
+
+fs::path shipped_plugins_folder() {
+  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  for (const auto& candidate : {folder / "../plugins", folder / "../lib/rftd/plugins"})
+    if (fs::is_directory(candidate)) return candidate.lexically_normal();
+  return {};
 }
 
 }  // namespace rft::plugins

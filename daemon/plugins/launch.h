@@ -18,7 +18,8 @@ struct Launch {
   std::string secrets;         // JSON, for the host's ears alone: neither of the above has them
 };
 
-Launch plan_launch(const HostOptions& options);
+// `arguments`: of rft-plugin-host.
+Launch plan_launch(const HostOptions& options, const std::vector<std::string>& arguments = {"serve"});
 
 // Throws Error(invalid_argument) unless `python` runs as a Python under what plugins get of the environment.
 void require_python(const std::filesystem::path& python);

@@ -296,11 +296,4 @@ std::string Registry::why_absent(const std::string& name, const std::string& kin
          ") nor a file of the folder" + did_you_mean(name, names);
 }
 
-fs::path shipped_plugins_folder() {
-  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
-  for (const auto& candidate : {folder / "../plugins", folder / "../lib/rftd/plugins"})
-    if (fs::is_directory(candidate)) return candidate.lexically_normal();
-  return {};
-}
-
 }  // namespace rft::plugins

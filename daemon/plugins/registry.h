@@ -115,8 +115,4 @@ class Registry {
   std::vector<PluginRow> rows_;
 };
 
-// The plugins shipped with the running program: ../plugins beside it in a build tree, ../lib/rftd/plugins
-// where it is installed. Empty if there is neither.
-std::filesystem::path shipped_plugins_folder();
-
 }  // namespace rft::plugins

@@ -187,8 +187,9 @@ TEST_F(Plugins, AScorerThatRefusesItsOptionsRejectsItsJob) {
   EXPECT_THAT(
       rejection("python", {.scorer_text = "def configure(given):\n    raise ValueError('no such rule')\n"
                                           "def score(episodes):\n    return []\n"}),
-      HasSubstr("ValueError: no such rule (scorer.py:2)"));
-  EXPECT_THAT(rejection("syntax", {.scorer_text = "def score(episodes:\n"}), HasSubstr("SyntaxError"));
+      HasSubstr("[scorer] options: scorer scorer.py: ValueError: no such rule (scorer.py:2)"));
+  EXPECT_THAT(rejection("syntax", {.scorer_text = "def score(episodes:\n"}),
+              ::testing::AllOf(HasSubstr("[scorer] plugin = \"scorer.py\": "), HasSubstr("SyntaxError")));
 
   const SmallJob crash = {.scorer_text = "import os\nos._exit(3)\n", .scorer_options = "{}"};
   EXPECT_THAT(rejection("crash", crash), HasSubstr("exited with code 3"));

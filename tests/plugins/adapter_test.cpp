@@ -283,7 +283,7 @@ TEST(PythonAdapter, FailsAsAScorerDoes) {
   expect_script_error(PluginFailure::not_loadable, {"adapter adapter.py", "it is a scorer"},
                       "def grade(sample, item): return 1\n");
   expect_script_error(PluginFailure::not_loadable, {"SyntaxError"}, "def adapt(record:\n");
-  expect_script_error(PluginFailure::not_loadable, {"ValueError: unknown option"},
+  expect_script_error(PluginFailure::threw, {"ValueError: unknown option"},
                       "def configure(given): raise ValueError('unknown option')\ndef adapt(record): pass\n");
   expect_script_error(PluginFailure::crashed, {"adapter adapter.py", "code 3", "converting"},
                       "import os\ndef adapt(record): os._exit(3)\n");

@@ -144,15 +144,16 @@ class Program : public Plugin {
     }
   }
 
-  // The shim says that the file is loaded, or why it is not.
+  // The shim says that the file is loaded, or why it is not, or what it says to its options.
   void await_ready() {
     const std::string line = next_line();
-    const Json ready = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!ready.is_object() || !(ready.contains("ready") || ready.contains("error")))
+    const Json said = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const auto has = [&](const char* key) { return said.is_object() && said.contains(key); };
+    if (has("error")) throw PluginError(PluginFailure::not_loadable, said["error"].get<std::string>());
+    if (has("refused")) throw PluginError(PluginFailure::threw, said["refused"].get<std::string>());
+    if (!has("ready"))
       throw PluginError(PluginFailure::protocol, "it answered before it was asked: " + dump_json(Json(line)));
-    if (ready.contains("error"))
-      throw PluginError(PluginFailure::not_loadable, ready["error"].get<std::string>());
-    has_summary_ = ready.value("summary", false);
+    has_summary_ = said.value("summary", false);
   }
 
   // Gives the program `lines` to read, as far as it takes them; next_line() goes on with the rest.

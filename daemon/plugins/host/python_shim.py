@@ -64,9 +64,12 @@ def load(tree, path, role):
     module = run(tree, path, "plugin")
     if not any(hasattr(module, function) for function in role["functions"]):
         raise ImportError(role["lacks"])
+    return module
+
+
+def configure(module, role):
     if hasattr(module, "configure"):
         module.configure(json.loads(os.environ.get(role["options"], "{}")))
-    return module
 
 
 class ProgramInput(io.FileIO):
@@ -255,6 +258,12 @@ def main():
     except Exception as error:
         traceback.print_exc()
         write({"error": where(error, path)})
+        return
+    try:
+        configure(module, role)
+    except Exception as error:
+        traceback.print_exc()
+        write({"refused": where(error, path)})
         return
     write({"ready": True, "summary": hasattr(module, "summarize")})
     (adapt if role_name == "dataset-adapter" else serve)(module, path, requests, write)
