@@ -30,7 +30,8 @@ int list_plugins(Session& session) {
 }
 
 struct CheckedPlugin {
-  std::string file, data, options = "{}", timeout_s = "10";
+  std::string file, data, python, options = "{}", timeout_s = "10";
+  bool adapts = false;
 };
 
 int check_plugin(Session& session, const CheckedPlugin& plugin) {
@@ -39,6 +40,8 @@ int check_plugin(Session& session, const CheckedPlugin& plugin) {
   std::vector<std::string> arguments = {"conformance",  plugin.file, "--options",
                                         plugin.options, "--timeout", plugin.timeout_s};
   if (!plugin.data.empty()) arguments.insert(arguments.end(), {"--data", plugin.data});
+  if (!plugin.python.empty()) arguments.insert(arguments.end(), {"--python", plugin.python});
+  if (plugin.adapts) arguments.emplace_back("--adapter");
   const ProgramResult result = run_program(find_program("rft-plugin-host"), arguments);
   const Json rows = json_lines(result, "rft-plugin-host");
   if (rows.empty() || rows.front().contains("error"))
@@ -89,12 +92,17 @@ Run define_plugins(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::IsMember({"cpp", "python", "command"}));
   CLI::App* const check_part =
-      add_part(app, "check", "Check a shared object against each rule of the plugin ABI",
+      add_part(app, "check", "Check a plugin against each rule that there is for its kind",
                "rftctl plugins check build/polite.so --data data.jsonl");
   const auto checked = std::make_shared<CheckedPlugin>();
-  check_part->add_option("FILE", checked->file, "A .so")->required();
-  check_part->add_option("--data", checked->data, "Records to check it with; made-up ones otherwise")
+  check_part->add_option("FILE", checked->file, "A .so, a .py or an executable")->required();
+  check_part
+      ->add_option("--data", checked->data,
+                   "Records to check it with, or a reader's file; made-up records otherwise")
       ->type_name("FILE");
+  check_part->add_option("--python", checked->python, "The interpreter of a script, as [plugins] python")
+      ->type_name("PATH");
+  check_part->add_flag("--adapter", checked->adapts, "An executable that is an adapter");
   check_part->add_option("--options", checked->options, "Its options, a JSON object")->capture_default_str();
   check_part->add_option("--timeout", checked->timeout_s, "Deadline of one check, in seconds")
       ->capture_default_str()

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ScorerTest {
-  std::string scorer;
+  std::string scorer, grader;
   std::string options = "{}";
   std::string range = "0:1";
   std::string timeout_s = "10";
@@ -50,8 +50,16 @@ fs::path scorer_file(const Session& session, const std::string& scorer) {
               scorer + ": there is no such file, and no such plugin in " + dropped.string());
 }
 
+fs::path grader_file(const std::string& grader) {
+  if (!fs::is_regular_file(grader))
+    throw Error(ErrorCode::not_found, grader + ": there is no such file", "--grader");
+  if (fs::path(grader).extension() != ".json")
+    throw Error(ErrorCode::invalid_argument, grader + ": a grader is a .json file", "--grader");
+  return fs::absolute(grader);
+}
+
 std::vector<std::string> host_arguments(const Session& session, const ScorerTest& test) {
-  const fs::path scorer = scorer_file(session, test.scorer);
+  const fs::path scorer = test.grader.empty() ? scorer_file(session, test.scorer) : grader_file(test.grader);
   std::vector<std::string> arguments = {"try",        scorer.string(), "--options",
                                         test.options, "--timeout",     test.timeout_s};
   if (!test.python.empty()) arguments.insert(arguments.end(), {"--python", test.python});
@@ -105,8 +113,15 @@ Run define_scorer_test(CLI::App& app) {
       app, "test", "Score given, sampled or the data's own outputs, and say what the scores are like",
       "rftctl scorer test ./scorer.py --data train.jsonl --outputs outputs.jsonl");
   const auto test = std::make_shared<ScorerTest>();
-  part->add_option("SCORER", test->scorer, "A .so, a .py, an executable, or the name of a registered one")
-      ->required();
+  CLI::Option* const scorer = part->add_option(
+      "SCORER", test->scorer, "A .so, a .py, an executable, or the name of a registered one");
+  CLI::Option* const grader =
+      part->add_option("--grader", test->grader, "A grader of OpenAI's fine-tuning API, a JSON file, instead")
+          ->type_name("FILE")
+          ->excludes(scorer);
+  part->callback([scorer, grader] {
+    if (scorer->empty() && grader->empty()) throw CLI::RequiredError("SCORER or --grader");
+  });
   part->add_option("--data", test->source.data, "The records, as a job has them")
       ->required()
       ->type_name("FILE");

@@ -104,6 +104,32 @@ TEST(ScorerTest, RunsUnderTheInterpreterThatIsAskedFor) {
   EXPECT_THAT(errors_with("/bin/true"), HasSubstr("/bin/true does not run as a Python 3 interpreter"));
 }
 
+TEST(ScorerTest, TakesAGrader) {
+  const TempDir folder;
+  write_text(folder / "data.jsonl", kData);
+  const std::string file = folder / "grader.json";
+  write_text(file,
+             R"({"type": "multi", "name": "all", "calculate_output": "2 * right + half", "graders": {
+               "right": {"type": "string_check", "name": "r", "operation": "eq",
+                         "input": "{{sample.output_text}}", "reference": "{{item.output}}"},
+               "half": {"type": "python", "name": "h", "source": "def grade(sample, item): return 0.5"}}})");
+  const auto test = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"scorer", "test", "--json", "--data",
+                                          (folder / "data.jsonl").string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_rftctl(arguments);
+  };
+  const ProgramResult result = test({"--grader", file, "--range", "0:3"});
+  EXPECT_EQ(result.exit_code, kOk) << result.errors;
+  const Json report = parse_json(result.output, "output");
+  EXPECT_EQ(report["score"]["mean"], 2.5);
+  EXPECT_EQ(report["sub_scores"].size(), 2u);
+  write_text(file,
+             R"({"type": "string_check", "name": "r", "operation": "is", "input": "", "reference": ""})");
+  EXPECT_THAT(test({"--grader", file}).errors, HasSubstr("\"operation\" is \"is\"; it can be eq"));
+  EXPECT_THAT(test({}).errors, HasSubstr("SCORER or --grader"));
+}
+
 TEST(PluginsNew, RefusesWhatCannotBe) {
   EXPECT_THAT(run_rftctl({"plugins", "new", "No Name"}).errors, HasSubstr("[a-z0-9][a-z0-9_-]*"));
 }

@@ -1,5 +1,6 @@
 // rft-plugin-host conformance on plugins that keep the rules, and on one for each way of breaking them.
 #include "base/subprocess.h"
+#include "plugins/isolation.h"
 #include "plugins/support.h"
 
 namespace rft::plugins {
@@ -66,6 +67,49 @@ TEST(Conformance, NamesTheRuleThatIsBroken) {
   EXPECT_EQ(verdict("determinism", "score", "count"),
             "failed: record 2 gets another answer alone than in a batch");
   EXPECT_EQ(verdict("threads", "score", "answer_late"), "failed: sink->valid() was called on another thread");
+}
+
+TEST(Conformance, AReaderIsGivenItsFile) {
+  const fs::path csv = fs::path(RFT_SHIPPED_PLUGINS_DIR) / "csv.so";
+  EXPECT_NE(verdicts(csv)["lifetimes"].find("skipped: it reads files of a form of its own"),
+            std::string::npos);
+  const auto found = verdicts(csv, "{}", "input,output\na,b\nc,d\n");
+  for (const char* check : {"note", "life", "lifetimes", "threads", "determinism"})
+    EXPECT_EQ(found.at(check), "ok: ") << check;
+  EXPECT_EQ(found.at("huge batch"), "skipped: a reader is given no records");
+  EXPECT_NE(verdicts(csv, "{}", "input,output\na\n")["lifetimes"].find("failed: it fails: data.jsonl:2: "),
+            std::string::npos);
+}
+
+TEST(Conformance, RunsInTheSandboxOfAJob) {
+  if (!available_isolation().namespaces) GTEST_SKIP() << available_isolation().missing;
+  for (const auto& [deed, denied] : std::map<std::string, std::string>{
+           {"socket", "socket: Operation not permitted"}, {"fork", "fork: Operation not permitted"}})
+    EXPECT_NE(verdict("lifetimes", "score", deed).find(denied), std::string::npos) << deed;
+}
+
+TEST(Conformance, ScriptsAreCheckedByTheirOwnRules) {
+  const TemporaryFolder folder;
+  const auto checked = [&](const std::string& name, const std::string& text) {
+    return verdicts(folder.write(name, text, true));
+  };
+  auto found = checked("good.py", "def grade(sample, item): return len(sample['output_text'])\n");
+  EXPECT_EQ(found.size(), 5u);
+  for (const auto& [check, said] : found) EXPECT_EQ(said, "ok: ") << check;
+  found = checked("bad.py",
+                  "n = 0\n"
+                  "def score(episodes):\n"
+                  "  global n\n"
+                  "  n += 1\n"
+                  "  return [n * len(episodes) * len(e['completion'].encode('ascii')) for e in episodes]\n");
+  EXPECT_EQ(found["loads"], "ok: ");
+  EXPECT_NE(found["unicode"].find("UnicodeEncodeError"), std::string::npos) << found["unicode"];
+  EXPECT_NE(found["determinism"].find("another score alone"), std::string::npos) << found["determinism"];
+  EXPECT_NE(checked("picky.py", "def grade(sample, item): return item['mine']\n")["scores"].find(
+                "skipped: it refuses made-up records (scorer picky.py: KeyError"),
+            std::string::npos);
+  found = checked("adapter.py", "def adapt(record): return {'prompt': record['input']}\n");
+  EXPECT_EQ(found, (std::map<std::string, std::string>{{"converts", "ok: "}, {"determinism", "ok: "}}));
 }
 
 TEST(Conformance, RefusedDataIsToBeReplacedByTheAuthors) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <thread>
@@ -14,7 +15,10 @@
 #include "base/files.h"
 #include "base/pipe.h"
 #include "base/subprocess.h"
+#include "plugins/host/confinement.h"
 #include "plugins/host/conformance_subject.h"
+#include "plugins/isolation.h"
+#include "plugins/launch.h"
 #include "plugins/plugin_error.h"
 #include "plugins/wire.h"
 
@@ -23,35 +27,18 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kHugeBatch = 10'000;
-constexpr size_t kHugeText = size_t{1} << 20;
-
-struct Skipped : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 // What a check works with.
 struct Trial {
   const ConformanceOptions& options;
-  std::vector<Sample> samples;
-};
 
-std::vector<Sample> samples_of(const fs::path& data) {
-  std::vector<Sample> samples;
-  const auto add = [&](const Json& record) {
-    const Json output = record.value("output", Json("an answer"));
-    samples.push_back({dump_json(record.value("input", Json("a question"))),
-                       output.is_string() ? output.get<std::string>() : dump_json(output),
-                       dump_json(record)});
-  };
-  if (data.empty())
-    for (const char* output : {"yes", "no", "perhaps"}) add({{"input", "a question"}, {"output", output}});
-  else
-    for_each_json_line(data, [&](Json&& record, size_t) {
-      if (samples.size() < 64) add(record);
-    });
-  if (samples.empty()) throw Error(ErrorCode::invalid_argument, data.string() + ": holds no record");
-  return samples;
-}
+  // Records; or, for one that reads files itself, its file.
+  std::vector<Sample> samples(const Subject& subject) const {
+    if (!subject.is_reader()) return samples_of(options.data);
+    if (options.data.empty()) throw Skipped("it reads files of a form of its own: give one with --data");
+    return {{.record = options.data.filename()}};
+  }
+};
 
 void check_note(const Trial& trial) {
   const PluginNote note = read_note(trial.options.plugin);
@@ -73,15 +60,16 @@ void check_destroy_nothing(const Trial& trial) {
 void check_memory(const Trial& trial) {
   Subject subject(trial.options.plugin, trial.options.options);
   subject.create();
-  subject.run(trial.samples);
-  subject.run(trial.samples);
+  const auto samples = trial.samples(subject);
+  subject.run(samples);
+  subject.run(samples);
   subject.destroy();
 }
 
 void check_empty(const Trial& trial) {
   Subject subject(trial.options.plugin, trial.options.options);
   subject.create();
-  if (!subject.is_scorer()) throw Skipped("an adapter gets its records one by one");
+  if (!subject.is_scorer()) throw Skipped("an adapter gets its records, or its files, one by one");
   try {
     subject.run({});
   } catch (const Refused& refusal) {
@@ -89,11 +77,17 @@ void check_empty(const Trial& trial) {
   }
 }
 
+void require_records(const Subject& subject) {
+  if (subject.is_reader()) throw Skipped("a reader is given no records");
+}
+
 void check_huge(const Trial& trial) {
   Subject subject(trial.options.plugin, trial.options.options);
   subject.create();
+  require_records(subject);
+  const auto samples = trial.samples(subject);
   std::vector<Sample> many;
-  for (size_t i = 0; i < kHugeBatch; ++i) many.push_back(trial.samples[i % trial.samples.size()]);
+  for (size_t i = 0; i < kHugeBatch; ++i) many.push_back(samples[i % samples.size()]);
   many.back().completion = std::string(kHugeText, 'a');
   subject.run(many);
 }
@@ -101,20 +95,11 @@ void check_huge(const Trial& trial) {
 void check_unicode(const Trial& trial) {
   Subject subject(trial.options.plugin, trial.options.options);
   subject.create();
-  subject.run(trial.samples);  // what it refuses of plain text says nothing of this
-  const std::string all[] = {"",
-                             " ",
-                             std::string("a\0b", 3),
-                             "äöü ß",
-                             "日本語の文",
-                             "😀👩‍👩‍👧",
-                             "e\u0301\u0301\u0301",
-                             "‏עברית ‎العربية",
-                             "\uFEFF\uFFFD\u2028",
-                             "\r\n\t\x01\x7f",
-                             "\\\"{}[]\\u0000"};
-  for (const std::string& text : all) {
-    Sample sample = trial.samples.front();
+  require_records(subject);
+  const auto samples = trial.samples(subject);
+  subject.run(samples);  // what it refuses of plain text says nothing of this
+  for (const std::string& text : texts_in_many_scripts()) {
+    Sample sample = samples.front();
     sample.completion = text;
     Json record = Json::parse(sample.record);
     record["text in many scripts"] = text;
@@ -145,13 +130,14 @@ void check_determinism(const Trial& trial) {
   Subject subject(trial.options.plugin, trial.options.options);
   subject.create();
   if (subject.varies()) throw Skipped("it declares RFT_SCORER_VARIES");
-  const auto first = subject.run(trial.samples);
-  for (size_t i = trial.samples.size(); i-- > 0;)
-    if (subject.run({trial.samples[i]}).front() != first[i])
+  const auto samples = trial.samples(subject);
+  const auto first = subject.run(samples);
+  for (size_t i = samples.size(); i-- > 0;)
+    if (subject.run({samples[i]}).front() != first[i])
       throw Broken("record " + std::to_string(i) + " gets another answer alone than in a batch");
   subject.destroy();
   subject.create();
-  if (subject.run(trial.samples) != first) throw Broken("a second instance answers otherwise");
+  if (subject.run(samples) != first) throw Broken("a second instance answers otherwise");
 }
 
 void check_leaks(const Trial& trial) {
@@ -196,35 +182,60 @@ std::string sanitizer_runtime(const fs::path& plugin) {
 }
 
 Json verdict_of(Subprocess& child, int read_end, double timeout_s) {
-  const auto status = child.wait(static_cast<int>(timeout_s * 1000));
+  auto status = child.wait(static_cast<int>(timeout_s * 1000));
   if (!status) return {{"verdict", "failed"}, {"detail", "no end within " + dump_json(timeout_s) + " s"}};
   std::string text(1 << 16, '\0');  // as much as a pipe holds
   text.resize(static_cast<size_t>(std::max<ssize_t>(::read(read_end, text.data(), text.size()), 0)));
   const Json verdict = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (verdict.is_object()) return verdict;
+  // bubblewrap answers for a process that a signal ended as a shell does.
+  if (status->exit_code.value_or(0) > 128) status = ExitStatus{std::nullopt, *status->exit_code - 128};
   return {{"verdict", "failed"}, {"detail", "its process " + status->text()}};
+}
+
+// As a job's plugin: it sees its own folder and that of the data, and works in the latter.
+HostOptions host_options(const ConformanceOptions& options) {
+  HostOptions host;
+  host.host_program = fs::read_symlink("/proc/self/exe");
+  host.plugin_path = options.plugin;
+  host.work_dir = (options.data.empty() ? options.plugin : options.data).parent_path();
+  return host;
 }
 
 Json run_in_child(const Check& check, const ConformanceOptions& options, const std::string& runtime) {
   Pipe verdict;
+  std::vector<std::string> arguments = {"conform",  options.plugin, "--check",
+                                        check.name, "--options",    options.options};
+  if (!options.data.empty()) arguments.insert(arguments.end(), {"--data", options.data});
+  HostOptions host = host_options(options);
+  host.trusted = !available_isolation().namespaces;
+  if (!host.trusted) arguments.emplace_back("--confined");
+  const Launch launch = plan_launch(host, arguments);
   ProcessOptions process;
-  process.argv = {fs::read_symlink("/proc/self/exe"),
-                  "conform",
-                  options.plugin,
-                  "--check",
-                  check.name,
-                  "--options",
-                  options.options};
-  if (!options.data.empty()) process.argv.insert(process.argv.end(), {"--data", options.data});
-  if (!runtime.empty()) process.environment = {{"LD_PRELOAD", runtime}};
+  process.argv = launch.argv;
+  process.environment = launch.environment;
+  process.inherit_environment = false;
+  process.working_directory = host.work_dir;
+  if (!runtime.empty()) process.environment.emplace_back("LD_PRELOAD", runtime);
   process.descriptors = {{verdict.write.get(), wire::kHostSocket}, {STDERR_FILENO, STDOUT_FILENO}};
-  process.dies_with_parent = true;
+  process.dies_with_parent = !launch.in_namespaces;
   Subprocess child(process);
   verdict.write.reset();
   Json row = {{"check", check.name}};
   row.update(verdict_of(child, verdict.read.get(), options.timeout_s));
   row["rule"] = check.rule;
   return row;
+}
+
+// Before any of the plugin's code. A sanitizer's runtime needs more memory than there is, and the leak check
+// looks at its own process by a call that plugins are denied.
+void confine_check(const Check& check, const ConformanceOptions& options) {
+  if (!options.confined || std::strcmp(check.name, "leaks") == 0) return;
+  const HostOptions host = host_options(options);
+  const View view = plan_launch(host).view;
+  confine({.implementation = "shared_object",
+           .readable = {view.shown.begin(), view.shown.end()},
+           .memory_limit_bytes = std::getenv("LD_PRELOAD") == nullptr ? host.memory_limit_bytes : 0});
 }
 
 }  // namespace
@@ -241,7 +252,8 @@ Json check_conformance(const ConformanceOptions& options) {
 void run_check(const std::string& name, const ConformanceOptions& options) {
   try {
     const auto check = std::ranges::find_if(kChecks, [&](const Check& known) { return known.name == name; });
-    check->run({options, samples_of(options.data)});
+    confine_check(*check, options);
+    check->run({options});
     answer("ok", "");
   } catch (const Skipped& why) {
     answer("skipped", why.what());

@@ -15,7 +15,6 @@
 #include "base/json.h"
 #include "plugins/host/conformance.h"
 #include "plugins/host/entry.h"
-#include "rft/dataset_reader.h"
 
 namespace rft::plugins::host {
 namespace {
@@ -144,7 +143,7 @@ rft_score_sink score_sink() {
 }
 
 std::string converted;
-int num_prompts = 0;
+int num_prompts = 0;  // of the record begun last
 const rft_example_sink kExampleSink = {sizeof(rft_example_sink),
                                        [](const rft_example_sink*, rft_text text) {
                                          check_moment("sink->prompt()");
@@ -164,6 +163,26 @@ const rft_example_sink kExampleSink = {sizeof(rft_example_sink),
                                          check_text("output", text);
                                          converted += " output " + std::string(text_view(text));
                                        }};
+
+bool has_record = false;
+
+void check_prompts() {
+  if (num_prompts != (has_record ? 1 : 0))
+    note_violation("it answered " + std::to_string(num_prompts) + " prompts " +
+                   (has_record ? "for one record" : "before a record"));
+  num_prompts = 0;
+}
+
+const rft_record_sink kRecordSink = {sizeof(rft_record_sink),
+                                     [](const rft_record_sink*, rft_text json) {
+                                       check_moment("sink->record()");
+                                       check_prompts();
+                                       has_record = true;
+                                       if (!Json::parse(text_view(json), nullptr, false).is_object())
+                                         note_violation("a record is no JSON object");
+                                       converted += " record " + std::string(text_view(json));
+                                     },
+                                     &kExampleSink};
 
 }  // namespace
 
@@ -185,11 +204,12 @@ void Subject::create() {
   scorer_ = static_cast<const rft_scorer*>(entry_->capability(instance_, RFT_CAPABILITY_SCORER));
   adapter_ =
       static_cast<const rft_dataset_adapter*>(entry_->capability(instance_, RFT_CAPABILITY_DATASET_ADAPTER));
-  if (entry_->capability(instance_, RFT_CAPABILITY_DATASET_READER) != nullptr)
-    throw Refused(
-        "it reads its files itself, which no rule here covers; try it with rft-plugin-host convert");
-  if (is_scorer() ? !reaches(scorer_, offsetof(rft_scorer, score) + sizeof scorer_->score)
-                  : !reaches(adapter_, offsetof(rft_dataset_adapter, convert) + sizeof adapter_->convert))
+  reader_ =
+      static_cast<const rft_dataset_reader*>(entry_->capability(instance_, RFT_CAPABILITY_DATASET_READER));
+  const bool scores = reaches(scorer_, offsetof(rft_scorer, score) + sizeof scorer_->score);
+  const bool converts = reaches(adapter_, offsetof(rft_dataset_adapter, convert) + sizeof adapter_->convert);
+  const bool reads = reaches(reader_, offsetof(rft_dataset_reader, read) + sizeof reader_->read);
+  if (is_scorer() ? !scores : reader_ == nullptr ? !converts : !reads)
     throw Broken("it has not the capability of its kind");
   if (entry_->capability(instance_, "rft.no-such-thing/1") != nullptr)
     throw Broken("it answers a capability that does not exist");
@@ -211,7 +231,7 @@ void Subject::destroy_nothing() { entry_->destroy(nullptr); }
 std::vector<std::string> Subject::run(const std::vector<Sample>& samples) {
   if (is_scorer()) return score(samples);
   std::vector<std::string> all;
-  for (const Sample& sample : samples) all.push_back(convert(sample));
+  for (const Sample& sample : samples) all.push_back(is_reader() ? read(sample) : convert(sample));
   return all;
 }
 
@@ -261,6 +281,19 @@ std::string Subject::convert(const Sample& sample) {
   if (status != RFT_OK) throw Refused(failure);
   if (num_prompts != 1)
     throw Broken("it answered " + std::to_string(num_prompts) + " prompts for one record");
+  return converted;
+}
+
+std::string Subject::read(const Sample& sample) {
+  Pages& pages = all_pages().emplace_back(sample.record.size() + 1);
+  const rft_text path = pages.put(sample.record);
+  converted.clear();
+  num_prompts = 0;
+  has_record = false;
+  const rft_status status = guarded(pages, [&] { return reader_->read(instance_, path, &kRecordSink); });
+  if (status != RFT_OK) throw Refused(failure);
+  check_prompts();
+  if (!violation.empty()) throw Broken(violation);
   return converted;
 }
 

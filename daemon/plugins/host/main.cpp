@@ -8,13 +8,21 @@
 #include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
+#include "base/files.h"
 #include "base/json.h"
 #include "plugins/adapter.h"
+#include "plugins/composite_scorer.h"
+#include "plugins/composition.h"
+#include "plugins/grader.h"
 #include "plugins/host/conformance.h"
+#include "plugins/host/program_conformance.h"
 #include "plugins/host/serve.h"
 #include "plugins/host_process.h"
 #include "plugins/isolation.h"
@@ -34,7 +42,7 @@ struct Arguments {
   double timeout_s = 10;
   fs::path input, output, data, folder, python, secrets_file;
   std::vector<std::string> secrets;
-  bool network = false, trusted = false;
+  bool network = false, trusted = false, confined = false, adapts = false;
   std::string check;
 };
 
@@ -81,15 +89,46 @@ int check(const Arguments& arguments) {
 
 ConformanceOptions conformance_options(const Arguments& arguments) {
   const fs::path data = arguments.data.empty() ? fs::path() : fs::canonical(arguments.data);
-  return {fs::canonical(arguments.plugin), data, arguments.options, arguments.timeout_s};
+  return {fs::canonical(arguments.plugin), data, arguments.options, arguments.timeout_s, arguments.confined};
 }
 
-// A shared object against the rules of the ABI.
+// A shared object against the rules of the ABI, any other plugin against those of its lines.
+Json conformance_rows(const Arguments& arguments) {
+  HostOptions options = host_options(arguments);
+  if (options.kind == "shared_object") return check_conformance(conformance_options(arguments));
+  std::string role = detect_kind(options.plugin_path, options.kind);
+  if (role == "program") role = arguments.adapts ? "dataset-adapter" : "scorer";
+  const fs::path data = arguments.data.empty() ? fs::path() : fs::canonical(arguments.data);
+  if (!data.empty()) options.work_dir = data.parent_path();
+  return check_program(options, role, data);
+}
+
 int conformance(const Arguments& arguments) {
-  const Json rows = check_conformance(conformance_options(arguments));
+  const Json rows = conformance_rows(arguments);
   for (const Json& row : rows) print(row);
   return std::ranges::any_of(rows, [](const Json& row) { return row["verdict"] == "failed"; }) ? kFailed : 0;
 }
+
+// Where the Python sources of a grader lie for as long as it is tried.
+class SourceFolder {
+ public:
+  explicit SourceFolder(const std::map<std::string, std::string>& sources) {
+    std::string name = (fs::temp_directory_path() / "rft-grader-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot make a folder in /tmp");
+    path_ = name;
+    for (const auto& [file, source] : sources) write_file_atomically(path_ / file, source);
+  }
+  SourceFolder(const SourceFolder&) = delete;
+  SourceFolder& operator=(const SourceFolder&) = delete;
+  ~SourceFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
 
 ScoreRequest request_from(const Json& episode, size_t line) {
   const std::string where = "stdin:" + std::to_string(line);
@@ -129,7 +168,7 @@ std::vector<ScoreRequest> read_episodes() {
 }
 
 // One episode's result, also where the whole batch failed.
-ScoreResult score_alone(ScorerHost& scorer, const ScoreRequest& request) {
+ScoreResult score_alone(Scorer& scorer, const ScoreRequest& request) {
   try {
     return scorer.score({&request, 1}).front();
   } catch (const PluginError& error) {
@@ -137,13 +176,51 @@ ScoreResult score_alone(ScorerHost& scorer, const ScoreRequest& request) {
   }
 }
 
+struct TriedScorer {
+  std::string name, version;
+  std::unique_ptr<SourceFolder> sources;  // of a grader
+  std::unique_ptr<Scorer> scorer;
+};
+
+// One of OpenAI's graders, whose scorers are shipped ones and sources of its own.
+TriedScorer make_grader(const Arguments& arguments) {
+  const TranslatedGrader grader =
+      translate_grader(parse_json(read_file(arguments.plugin), arguments.plugin.string()));
+  auto sources = std::make_unique<SourceFolder>(grader.sources);
+  const auto options_of = [&](const std::string& plugin, const Json& options) {
+    const bool is_source = grader.sources.contains(plugin);
+    Arguments part = arguments;
+    part.plugin = is_source ? sources->path() / plugin : shipped_plugins_folder() / (plugin + ".so");
+    part.options = dump_json(options);
+    part.folder = fs::canonical(arguments.plugin).parent_path();
+    return host_options(part);
+  };
+  if (grader.plugin != kComposite)
+    return {"grader", "", std::move(sources),
+            std::make_unique<ScorerHost>(options_of(grader.plugin, grader.options))};
+  Composition composition = parse_composition(grader.options);
+  std::vector<std::pair<std::string, ScorerOptions>> parts;
+  for (const Part& part : composition.parts)
+    parts.emplace_back(part.name, options_of(part.plugin, part.options));
+  return {"grader", "", std::move(sources),
+          std::make_unique<CompositeScorer>(std::move(composition.formula), std::move(parts))};
+}
+
+TriedScorer make_scorer(const Arguments& arguments) {
+  if (arguments.plugin.extension() == ".json") return make_grader(arguments);
+  auto host = std::make_unique<ScorerHost>(host_options(arguments));
+  std::string name = host->name(), version = host->version();
+  return {std::move(name), std::move(version), nullptr, std::move(host)};
+}
+
 // Each episode on stdin in a batch of its own, timed, then all once more in batches as a job makes them: a
 // line per episode with the result of the first call and the score of the second, then the summary.
 int try_scorer(const Arguments& arguments) {
   using Clock = std::chrono::steady_clock;
   const std::vector<ScoreRequest> requests = read_episodes();
-  ScorerHost scorer(host_options(arguments));
-  print({{"name", scorer.name()}, {"version", scorer.version()}});
+  const TriedScorer tried = make_scorer(arguments);
+  Scorer& scorer = *tried.scorer;
+  print({{"name", tried.name}, {"version", tried.version}});
   std::vector<ScoreResult> results;
   std::vector<double> seconds;
   for (const ScoreRequest& request : requests) {
@@ -219,7 +296,9 @@ int run(int argc, char** argv) {
   int result = 0;
   const auto add = [&](const char* name, const char* what, int (*verb)(const Arguments&)) {
     CLI::App* command = app.add_subcommand(name, what);
-    command->add_option("plugin", arguments.plugin, "A .so, a .py or an executable")->required();
+    command
+        ->add_option("plugin", arguments.plugin, "A .so, a .py, an executable, or for try a grader's .json")
+        ->required();
     command->add_option("--options", arguments.options, "The plugin's options, a JSON object");
     command->add_option("--timeout", arguments.timeout_s, "Deadline of one batch in seconds");
     command->add_option("--folder", arguments.folder,
@@ -240,13 +319,16 @@ int run(int argc, char** argv) {
   add("score", "Score the episodes on stdin (JSONL: prompt, completion, record)", &score);
   add("try", "Score the episodes on stdin twice, each alone and in batches; what rftctl scorer test runs",
       &try_scorer);
-  add("conformance", "Check a .so against each rule of the plugin ABI", &conformance)
-      ->add_option("--data", arguments.data, "Records to check it with, JSONL");
+  CLI::App* const conformance_command =
+      add("conformance", "Check a plugin against each rule that there is for its kind", &conformance);
+  conformance_command->add_option("--data", arguments.data, "Records to check it with, or a reader's file");
+  conformance_command->add_flag("--adapter", arguments.adapts, "A program that is an adapter");
   CLI::App* conform = app.add_subcommand("conform", "One check, for the program that started this one");
   conform->add_option("plugin", arguments.plugin)->required();
   conform->add_option("--check", arguments.check)->required();
   conform->add_option("--options", arguments.options);
   conform->add_option("--data", arguments.data);
+  conform->add_flag("--confined", arguments.confined);
   conform->callback([&] { run_check(arguments.check, conformance_options(arguments)); });
   CLI::App* convert_command = add("convert", "Run a dataset adapter over a data file", &convert);
   convert_command->add_option("input", arguments.input)->required();
