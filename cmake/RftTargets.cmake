@@ -19,6 +19,11 @@ function(rft_library name)
   endif()
 endfunction()
 
+# rft_command_line(FILE): a program's command line is read once, and CLI11's templates take long to optimise.
+function(rft_command_line file)
+  set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Og>)
+endfunction()
+
 # rft_test(FOLDER LINKS ... PROPERTIES ... PRECOMPILED ...): every *_test.cpp of tests/FOLDER as one GoogleTest
 # program FOLDER_test, whose tests have these CTest properties. PRECOMPILED: instead of tests/precompiled.h, as
 # target_precompile_headers takes it.

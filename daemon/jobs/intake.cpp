@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace rft::jobs {
@@ -180,7 +181,7 @@ std::optional<SettlingFolder> Intake::settling(const std::string& name) const {
 }
 
 SettlingFolder Intake::told(const fs::path& path, const Known& known) const {
-  const double age_s = std::chrono::duration<double>(Clock::now() - known.since).count();
+  const double age_s = seconds_since(known.since);
   return {path,
           fmt::format("last seen changing {:.1f} s ago; it is taken when nothing changed for {} s, or at "
                       "once when it holds a file READY",

@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/machine_memory.h"
 #include "engine/ppo/permutation.h"
@@ -24,10 +25,6 @@ using Clock = std::chrono::steady_clock;
 // Keeps the order of the prompts apart from the orders inside the updates, which have the iteration there.
 constexpr uint64_t kPromptOrder = ~uint64_t{0};
 constexpr uint64_t kRefillOrder = kPromptOrder - 1;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 engine::Episode episode_of(const Run& run, const ScoredCompletion& scored) {
   engine::Episode episode;

@@ -6,14 +6,12 @@
 #include <ctime>
 #include <iostream>
 
+#include "base/clock.h"
+
 namespace rft::worker {
 namespace {
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(100);
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "engine/model/model_config.h"
 #include "engine/runtime.h"
@@ -228,8 +229,7 @@ void Run::save_resume_point() {
 }
 
 bool Run::resume_point_due() const {
-  const std::chrono::duration<double> since = std::chrono::steady_clock::now() - last_resume_point_;
-  return since.count() >= config.checkpoint.resume_every_s;
+  return seconds_since(last_resume_point_) >= config.checkpoint.resume_every_s;
 }
 
 }  // namespace rft::worker

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "engine/counter_random.h"
 #include "engine/model/token_memory.h"
@@ -263,7 +264,7 @@ bool Rollout::finish_if_done(Row& row, Completion& completion) const {
     completion.finish = FinishReason::length;
   else
     return false;
-  completion.seconds = std::chrono::duration<double>(Clock::now() - row.started).count();
+  completion.seconds = seconds_since(row.started);
   return true;
 }
 

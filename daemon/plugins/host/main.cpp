@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
@@ -226,7 +227,7 @@ int try_scorer(const Arguments& arguments) {
   for (const ScoreRequest& request : requests) {
     const auto start = Clock::now();
     results.push_back(score_alone(scorer, request));
-    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    seconds.push_back(seconds_since(start));
   }
   std::vector<Json> again;
   for (size_t begin = 0; begin < requests.size(); begin += kEpisodesPerBatch) {
