@@ -329,6 +329,20 @@ def score(episodes):
   EXPECT_EQ(score(options)[0].score, 1.0);
 }
 
+TEST(PythonScorer, KnowsTheDaemonsProxiesWithTheNetworkAlone) {
+  ::setenv("https_proxy", "http://proxy.example:3128", 1);
+  const TemporaryFolder folder;
+  ScorerOptions options = python_options(folder, R"(
+import os
+def score(episodes):
+    return [{"score": 1, "reason": os.environ.get("https_proxy", "none")} for _ in episodes]
+)");
+  EXPECT_EQ(score(options)[0].reason, "none");
+  options.allow_network = true;
+  EXPECT_EQ(score(options)[0].reason, "http://proxy.example:3128");
+  ::unsetenv("https_proxy");
+}
+
 TEST(PythonScorer, WhatItAnswersIsCutAndTooManySubScoresAreAFailure) {
   const TemporaryFolder folder;
   const auto results = score(python_options(folder, R"(

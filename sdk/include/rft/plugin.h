@@ -34,8 +34,8 @@
  *   through a pointer: a plugin built for 1.x works in every later 1.y. New abilities are new capability ids.
  *   What version 1.0 laid down is kept with the project (tests/plugins/abi-1.0) and compared at each build.
  *
- * THE PROCESS has no network and, where the machine allows, only a read-only view of the file systems apart
- *   from an empty /tmp; it may not fork. Its stdout and stderr go to the job's log.
+ * THE PROCESS has no network unless it is granted one and, where the machine allows, only a read-only view of
+ *   the file systems apart from an empty /tmp; it may not fork. Its stdout and stderr go to the job's log.
  *
  * `rftctl plugins check FILE.so` tries a plugin against these rules, each in a process of its own, and names
  * the rule that is broken by its word in capitals here, or by the function that states it.
