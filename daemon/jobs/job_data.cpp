@@ -23,19 +23,19 @@ class DataFiles {
       : job_(job), adapter_(adapter), input_(input) {}
 
   // The file that `[section] key` names, as canonical records.
-  void convert(const char* section, const char* key, const std::string& file, const fs::path& output) const {
+  void convert(const char* section, const char* key, const std::string& file, const fs::path& output) {
     try {
       open_beneath(input_, file);
     } catch (const Error& error) {
       reject(at_key(job_, section, key, file) + error.what(), key);
     }
-    if (plugins::convert_dataset(adapter_, input_ / file, output) == 0)
+    if (adapter_.convert(input_ / file, output) == 0)
       reject(fmt::format("{}: no record in it; [{}] {} needs at least one", file, section, key), key);
   }
 
  private:
   const config::JobConfig& job_;
-  const plugins::AdapterOptions& adapter_;
+  plugins::DatasetAdapter adapter_;  // one for all of them
   const fs::path& input_;
 };
 
@@ -115,7 +115,7 @@ void write_data(const config::JobConfig& job, const plugins::AdapterOptions& ada
                 const fs::path& data) {
   fs::remove_all(data);
   fs::create_directory(data);
-  const DataFiles files(job, adapter, input);
+  DataFiles files(job, adapter, input);
   const fs::path train = data / "train.jsonl";
   const fs::path validation = data / "validation.jsonl";
   if (job.data.validation.empty()) {

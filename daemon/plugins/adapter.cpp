@@ -1,6 +1,7 @@
 #include "plugins/adapter.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -140,13 +141,21 @@ size_t read_records(HostProcess& host, const AdapterOptions& options, const fs::
 
 }  // namespace
 
-size_t convert_dataset(const AdapterOptions& options, const fs::path& input, const fs::path& output) {
-  HostProcess host(options, "dataset-adapter");
+DatasetAdapter::DatasetAdapter(AdapterOptions options)
+    : options_(std::move(options)), host_(std::make_unique<HostProcess>(options_, "dataset-adapter")) {}
+
+DatasetAdapter::~DatasetAdapter() = default;
+
+size_t DatasetAdapter::convert(const fs::path& input, const fs::path& output) {
   std::string lines;
-  const size_t num_records = host.plugin().reads_files ? read_records(host, options, input, lines)
-                                                       : convert_lines(host, options, input, lines);
+  const size_t num_records = host_->plugin().reads_files ? read_records(*host_, options_, input, lines)
+                                                         : convert_lines(*host_, options_, input, lines);
   write_file_atomically(output, lines);
   return num_records;
+}
+
+size_t convert_dataset(const AdapterOptions& options, const fs::path& input, const fs::path& output) {
+  return DatasetAdapter(options).convert(input, output);
 }
 
 }  // namespace rft::plugins

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 namespace rft::plugins {
 namespace fs = std::filesystem;
@@ -90,9 +91,10 @@ Cgroups look() {
   const std::string handed_on = first_line(cgroups.folder / "cgroup.subtree_control");
   cgroups.memory = has_word(handed_on, "memory");
   cgroups.pids = has_word(handed_on, "pids");
-  if (!cgroups.memory || !cgroups.pids)
-    cgroups.missing = "the cgroup " + cgroups.folder.parent_path().string() + " has not the controllers" +
-                      (cgroups.memory ? "" : " memory") + (cgroups.pids ? "" : " pids") + " to hand on";
+  for (const auto& [controller, is_there] : {std::pair("memory", cgroups.memory), {"pids", cgroups.pids}})
+    if (!is_there)
+      cgroups.missing += (cgroups.missing.empty() ? "there is no " : " and no ") + std::string(controller) +
+                         " controller in " + cgroups.folder.parent_path().string();
   return cgroups;
 }
 

@@ -255,6 +255,23 @@ TEST(PythonAdapter, MakesOneSeveralOrNoPromptsOfARecord) {
             "\n");
 }
 
+TEST(PythonAdapter, TakesSeveralFilesWithOneProcess) {
+  const TemporaryFolder folder;
+  AdapterOptions options = adapter_options(folder.write("adapter.py",
+                                                        "n = 0\n"
+                                                        "def adapt(record):\n"
+                                                        "    global n\n"
+                                                        "    n += 1\n"
+                                                        "    return {'prompt': str(n)}\n"),
+                                           folder);
+  options.kind = "python";
+  DatasetAdapter adapter(options);
+  for (const std::string file : {"train", "validation"}) {
+    EXPECT_EQ(adapter.convert(folder.write(file + ".jsonl", "{}\n"), folder.path() / file), 1u);
+    EXPECT_EQ(parse_json(read_file(folder.path() / file), file)["prompt"], file == "train" ? "1" : "2");
+  }
+}
+
 TEST(PythonAdapter, WhatItDoesWrongNamesFileAndLine) {
   const auto refused = [](const std::string& body) {
     try {
