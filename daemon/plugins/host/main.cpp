@@ -184,26 +184,32 @@ struct TriedScorer {
   std::unique_ptr<Scorer> scorer;
 };
 
-// One of OpenAI's graders, whose scorers are shipped ones and sources of its own.
+// One of OpenAI's graders, whose scorers are shipped ones and sources of its own. Those that ask a model get
+// --options, and are the only ones to get --network and --secret.
 TriedScorer make_grader(const Arguments& arguments) {
   const TranslatedGrader grader =
-      translate_grader(parse_json(read_file(arguments.plugin), arguments.plugin.string()));
+      translate_grader(parse_json(read_file(arguments.plugin), arguments.plugin.string()),
+                       {parse_json(arguments.options, "--options"), arguments.secrets});
   auto sources = std::make_unique<SourceFolder>(grader.sources);
-  const auto options_of = [&](const std::string& plugin, const Json& options) {
-    const bool is_source = grader.sources.contains(plugin);
-    Arguments part = arguments;
-    part.plugin = is_source ? sources->path() / plugin : shipped_plugins_folder() / (plugin + ".so");
-    part.options = dump_json(options);
-    part.folder = fs::canonical(arguments.plugin).parent_path();
-    return host_options(part);
+  const auto options_of = [&](const Part& part) {
+    const bool is_source = grader.sources.contains(part.plugin);
+    Arguments own = arguments;
+    own.plugin = is_source ? sources->path() / part.plugin : shipped_plugins_folder() / (part.plugin + ".so");
+    own.options = dump_json(part.options);
+    own.folder = fs::canonical(arguments.plugin).parent_path();
+    own.network = arguments.network && part.network;
+    own.secrets = part.secrets;
+    return host_options(own);
   };
-  if (grader.plugin != kComposite)
-    return {"grader", "", std::move(sources),
-            std::make_unique<ScorerHost>(options_of(grader.plugin, grader.options))};
+  if (grader.plugin != kComposite) {
+    const bool asks = grader.num_judges > 0;
+    const Part whole{"", grader.plugin, grader.options, asks,
+                     asks ? arguments.secrets : std::vector<std::string>()};
+    return {"grader", "", std::move(sources), std::make_unique<ScorerHost>(options_of(whole))};
+  }
   Composition composition = parse_composition(grader.options);
   std::vector<std::pair<std::string, ScorerOptions>> parts;
-  for (const Part& part : composition.parts)
-    parts.emplace_back(part.name, options_of(part.plugin, part.options));
+  for (const Part& part : composition.parts) parts.emplace_back(part.name, options_of(part));
   return {"grader", "", std::move(sources),
           std::make_unique<CompositeScorer>(std::move(composition.formula), std::move(parts))};
 }
