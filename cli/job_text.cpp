@@ -93,16 +93,17 @@ std::string validation_cell(const Json& job) {
   return std::isnan(last) ? number(first, 3) : number(first, 3) + " → " + number(last, 3);
 }
 
+std::string scorer_title(const Json& swap) {
+  const Json options = part_of(swap, "options");
+  return text_of(swap, "scorer") + (options.empty() ? "" : " " + one_line(dump_json(options)));
+}
+
 std::string scorer_cell(const Json& job) {
   const std::string scorer = text_of(job, "scorer");
   const Json swap = part_of(job, "scorer_swap");
-  const std::string state = text_of(swap, "state"), other = text_of(swap, "scorer");
-  const Json options = part_of(swap, "options");
-  const std::string with_options = options.empty() ? "" : " " + one_line(dump_json(options));
-  if (state == "pending")
-    return scorer + ", to be swapped for " + other + with_options + " before the next iteration";
-  if (state == "taken")
-    return scorer + with_options + ", swapped in after iteration " + whole(whole_of(swap, "iteration"));
+  const std::string state = text_of(swap, "state"), other = scorer_title(swap);
+  if (state == "pending") return scorer + ", to be swapped for " + other + " before the next iteration";
+  if (state == "taken") return other + ", swapped in after iteration " + whole(whole_of(swap, "iteration"));
   if (state == "refused")
     return scorer + "; the swap for " + other + " was refused: " + indented(text_of(swap, "reason"));
   return scorer;

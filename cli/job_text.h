@@ -27,6 +27,7 @@ std::string headline(const Style& style, const Json& job);  // "job 17 fraud-tri
 std::string whole_headline(const Style& style, const Json& job);
 std::string progress_cell(const Json& job);    // "iteration 12/40, rollout 75 %"
 std::string validation_cell(const Json& job);  // "0.290 → 0.872"
+std::string scorer_title(const Json& swap);    // "strict.py {"bonus":2}", of a swap of the scorer
 // "strict.py, swapped in after iteration 12", or what is to become of a swap, or became.
 std::string scorer_cell(const Json& job);
 // "validation score_mean: base 0.290, warm-up 0.310, best 0.872 (iteration 30)"; empty before the first.

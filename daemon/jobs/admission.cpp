@@ -242,6 +242,8 @@ std::variant<protocol::ScorerSwap, PluginSettles> Admission::admit_swap(const fs
   auto pinned = config::pinned_scorers(job);
   if (from_file) pinned.front().plugin = name;
   config::set_pinned_scorers(job, pinned);
+  job.scorer.plugin = name;
+  try_scorers(job.resolved.job_id, job, folder);
   return protocol::ScorerSwap{.plugin = name, .options = job.scorer.options, .scorers = job.resolved.scorers};
 }
 

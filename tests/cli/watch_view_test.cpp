@@ -51,10 +51,12 @@ TEST(WatchView, ChartsThePresentScorersFiguresAlone) {
   Json rescored = validation("epoch", 2, 0.25, true), first = metrics(3, 0.5), second = metrics(4, 0.75);
   for (Json* scored : {&rescored, &first, &second}) (*scored)["scorer_swaps"] = 1;
   view.update(event("validation", rescored));
-  EXPECT_THAT(
-      view.update(event("scorer",
-                        {{"scorer", "strict.py"}, {"before", "mild.py"}, {"taken", true}, {"iteration", 2}})),
-      ElementsAre("scorer strict.py in the place of mild.py after iteration 2"));
+  EXPECT_THAT(view.update(event("scorer", {{"scorer", "strict.py"},
+                                           {"options", {{"days", 21}}},
+                                           {"before", "mild.py"},
+                                           {"taken", true},
+                                           {"iteration", 2}})),
+              ElementsAre("scorer strict.py {\"days\":21} in the place of mild.py after iteration 2"));
   view.update(event("metrics", first));
   view.update(event("metrics", second));
   EXPECT_THAT(view.picture(), Contains("score of the rollouts, by iteration (now 0.750)"));

@@ -385,7 +385,7 @@ TEST_F(Home, SaysWhyAScorerWasRefusedAndKeepsTheOld) {
   const std::string id = drop_job("fraud", "refuse\n");
   ASSERT_TRUE(run_until_state(id, State::running));
   const auto answer =
-      answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, {.plugin = "regex"}, "", done); });
+      answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, {.plugin = "numeric"}, "", done); });
   ASSERT_TRUE(answer.error);
   EXPECT_EQ(answer.error->code(), ErrorCode::plugin);
   EXPECT_STREQ(answer.error->what(), "it scores nothing");
@@ -398,8 +398,8 @@ TEST_F(Home, KeepsASwapForTheNextAttemptOfAJobThatIsPaused) {
   ASSERT_TRUE(run_until([&] { return !jobs_->get(id).metrics.is_null(); }));
   // The worker does not come to it before it is paused: whoever waits is answered then.
   std::optional<Jobs::Answer> first;
-  jobs_->swap_scorer(id, {.plugin = "regex"}, "m-1", [&](const Jobs::Answer& given) { first = given; });
-  ASSERT_TRUE(run_until([&] { return attempts_of(id).find("told of regex 1") != std::string::npos; }));
+  jobs_->swap_scorer(id, {.plugin = "numeric"}, "m-1", [&](const Jobs::Answer& given) { first = given; });
+  ASSERT_TRUE(run_until([&] { return attempts_of(id).find("told of numeric 1") != std::string::npos; }));
   EXPECT_FALSE(first);
   answer_to([&](Jobs::Done done) { jobs_->pause(id, "", done); });
   ASSERT_TRUE(run_until([&] { return first.has_value(); }));
@@ -408,17 +408,17 @@ TEST_F(Home, KeepsASwapForTheNextAttemptOfAJobThatIsPaused) {
 
   // A later one takes its place, and is there after a restart.
   const auto second =
-      answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, {.plugin = "numeric"}, "m-2", done); });
+      answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, {.plugin = "classification"}, "m-2", done); });
   EXPECT_EQ(second.job.scorer_swap["number"], 2);
   EXPECT_EQ(second.job.scorer_swap["state"], "pending");
   stop();
   start();
   const auto superseded =
-      answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, {.plugin = "regex"}, "m-1", done); });
-  EXPECT_THAT(superseded.error.value().what(), HasSubstr("a later swap, to numeric, took its place"));
+      answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, {.plugin = "numeric"}, "m-1", done); });
+  EXPECT_THAT(superseded.error.value().what(), HasSubstr("a later swap, to classification, took its place"));
   answer_to([&](Jobs::Done done) { jobs_->resume(id, "", done); });
-  ASSERT_TRUE(run_until([&] { return jobs_->get(id).scorer == "numeric"; }));
-  EXPECT_THAT(attempts_of(id), HasSubstr("unattended numeric 2")) << "nobody waits for its answer";
+  ASSERT_TRUE(run_until([&] { return jobs_->get(id).scorer == "classification"; }));
+  EXPECT_THAT(attempts_of(id), HasSubstr("unattended classification 2")) << "nobody waits for its answer";
 }
 
 TEST_F(Home, RefusesToSwapForWhatIsNoScorerAndInAJobThatHasEnded) {
