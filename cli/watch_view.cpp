@@ -33,6 +33,7 @@ std::string metrics_line(int64_t iteration, int64_t num_iterations, const Json& 
   add("clip", "policy/clip_fraction", 3);
   add("length", "rollout/completion_length", 1);
   add("tokens/s", "throughput/rollout_tokens_per_s", 0);
+  add("waited for the scorer s", "time/score_wait_s", 2);
   return line;
 }
 
@@ -113,7 +114,7 @@ std::vector<std::string> WatchView::update(const JobUpdate& update) {
   } else if (update.topic == "scorer") {
     if (!flag_of(event, "taken")) return {};  // a warning says why
     job_["scorer"] = text_of(event, "scorer");
-    return {"scorer " + text_of(event, "scorer") + " in the place of " + text_of(event, "before") +
+    return {"scorer " + scorer_title(event) + " in the place of " + text_of(event, "before") +
             " after iteration " + whole(whole_of(event, "iteration"))};
   } else if (update.topic == "checkpoint") {
     return {"checkpoint " + text_of(event, "path")};

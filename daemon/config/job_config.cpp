@@ -112,6 +112,12 @@ std::vector<Key> job_keys(JobConfig& job) {
        &scorer.options,
        {},
        "handed to the scorer as it is; with a `grader`, to each `judge` that it becomes"},
+      {"scorer", "hosts", &scorer.hosts, between(1, 64),
+       "processes of the scorer that work at the same time, each on a batch of its own, while the rest of "
+       "the rollout is generated"},
+      {"scorer", "batch_size", &scorer.batch_size, between(1, 128),
+       "episodes that the scorer gets in one call, at most; all completions of a prompt stay together, up to "
+       "128"},
       {"scorer", "timeout_s", &scorer.timeout_s, above(0), "seconds that the scorer may take for one batch"},
       {"scorer", "on_error", &scorer.on_error, one_of({"fail", "skip"}),
        "what a failed score does in training: fail the job, or drop the episode. In validation it always "

@@ -47,6 +47,8 @@ struct ScorerConfig {
   std::string plugin;
   std::string grader;  // a file of the folder, from which admission makes plugin and options
   Json options = Json::object();
+  int64_t hosts = 1;                 // processes that score batches at the same time
+  int64_t batch_size = 16;           // episodes in one call, at most, but for one prompt's
   double timeout_s = 10;             // for one batch
   std::string on_error = "fail";     // fail | skip
   bool network = false;              // asked for; granted by rftd.toml

@@ -35,17 +35,19 @@ class EvaluationProgress : public engine::ProgressSink {
   const std::string& split_;
 };
 
-std::vector<ScoredCompletion> complete(Run& run, const engine::Decoder& model,
-                                       const std::vector<Example>& examples, engine::ProgressSink& progress) {
+std::vector<ScoredCompletion> complete_and_score(Run& run, const engine::Decoder& model,
+                                                 const std::vector<Example>& examples,
+                                                 engine::ProgressSink& progress) {
   std::vector<engine::Prompt> prompts;
   std::vector<const Example*> sources;
   for (size_t i = 0; i < examples.size(); ++i) {
     prompts.push_back({.ids = examples[i].prompt_ids, .num_samples = 1, .stream = i});
     sources.push_back(&examples[i]);
   }
-  auto completions =
-      engine::generate_divided(model, prompts, sampling(run), &run.tokenizer, progress, run.ranks);
-  return run.scoring.describe(sources, std::move(completions));
+  RolloutScoring scoring(run.scoring, std::move(sources), /*num_samples=*/1);
+  auto completions = engine::generate_divided(model, prompts, sampling(run), &run.tokenizer, progress,
+                                              run.ranks, scoring.listener());
+  return run.scoring.score_validation(scoring, std::move(completions), progress);
 }
 
 std::map<std::string, double> means(const std::vector<ScoredCompletion>& episodes) {
@@ -66,12 +68,11 @@ void remember(Run& run, const std::string& split, const std::string& stage, cons
 
 }  // namespace
 
-Evaluation measure(Scoring& scoring, const std::string& metric, std::vector<ScoredCompletion>& episodes,
-                   engine::ProgressSink& progress) {
-  const auto own_figures = scoring.score_validation(episodes, progress);
+Evaluation measure(Scoring& scoring, const std::string& metric,
+                   const std::vector<ScoredCompletion>& episodes) {
   Evaluation evaluation;
   evaluation.values = means(episodes);
-  for (const auto& [name, value] : own_figures) evaluation.values[name] = value;
+  for (const auto& [name, value] : scoring.figures(episodes)) evaluation.values[name] = value;
   if (!evaluation.values.contains(metric)) {
     std::string known;
     for (const auto& [name, value] : evaluation.values) known += (known.empty() ? "" : ", ") + name;
@@ -107,9 +108,9 @@ std::map<std::string, double> metrics_of(const std::string& split, const Evaluat
 Evaluation evaluate(Run& run, const engine::Decoder& model, const std::vector<Example>& examples,
                     const std::string& split, const std::string& stage) {
   EvaluationProgress progress(run.reporter, split);
-  std::vector<ScoredCompletion> episodes = complete(run, model, examples, progress);
+  const std::vector<ScoredCompletion> episodes = complete_and_score(run, model, examples, progress);
   const std::string& metric = run.config.validation.metric;
-  Evaluation evaluation = measure(run.scoring, metric, episodes, progress);
+  Evaluation evaluation = measure(run.scoring, metric, episodes);
   journal_evaluation(run, {split, stage, run.state.iteration}, episodes);
   run.reporter.metrics(metrics_of(split, evaluation));
   run.reporter.log("info", fmt::format("{} ({}): {} {:.4f} over {} records", split, stage, metric,

@@ -20,10 +20,10 @@ struct EvaluationKey {
   int64_t iteration = 0;
 };
 
-// Scores `episodes`, which are those of a whole split, and makes figures of the scores. Throws
-// Error(invalid_argument) when `metric` is none of them.
-Evaluation measure(Scoring& scoring, const std::string& metric, std::vector<ScoredCompletion>& episodes,
-                   engine::ProgressSink& progress);
+// The figures of the scored episodes of a whole split. Throws Error(invalid_argument) when `metric` is none
+// of them.
+Evaluation measure(Scoring& scoring, const std::string& metric,
+                   const std::vector<ScoredCompletion>& episodes);
 
 // Writes the episodes into validation.jsonl; `rescored` where they are an earlier evaluation's.
 void journal_evaluation(Run& run, const EvaluationKey& key, const std::vector<ScoredCompletion>& episodes,

@@ -129,7 +129,7 @@ void keep_last_batch(Run& run, const std::vector<ScoredCompletion>& episodes) {
   run.last_batch.clear();
   const size_t count = std::min(episodes.size(), plugins::kEpisodesPerBatch);
   for (size_t i = episodes.size() - count; i < episodes.size(); ++i)
-    run.last_batch.push_back(episodes[i].request);
+    run.last_batch.push_back({.request = episodes[i].request});
 }
 
 }  // namespace
@@ -145,7 +145,13 @@ Prompts next_prompts(const Run& run) {
   return {order.begin() + begin, order.begin() + end};
 }
 
-Completions roll_out(Run& run, const Prompts& prompts) {
+RolloutScoring begin_scoring(Run& run, const Prompts& prompts) {
+  std::vector<const Example*> examples;
+  for (const size_t index : prompts) examples.push_back(&run.data.train[index]);
+  return {run.scoring, std::move(examples), run.config.rollout.samples_per_prompt};
+}
+
+Completions roll_out(Run& run, const Prompts& prompts, RolloutScoring& scoring) {
   const int64_t iteration = run.state.iteration + 1;
   run.reporter.set_position(
       {iteration, run.length.num_iterations, run.length.epoch_of(iteration), run.config.training.epochs});
@@ -163,19 +169,18 @@ Completions roll_out(Run& run, const Prompts& prompts) {
                      .num_samples = rollout.samples_per_prompt,
                      .stream = index});
   const auto start = Clock::now();
-  auto completions =
-      engine::generate_divided(*run.policy, batch, sampling, &run.tokenizer, run.reporter, run.ranks);
+  auto completions = engine::generate_divided(*run.policy, batch, sampling, &run.tokenizer, run.reporter,
+                                              run.ranks, scoring.listener());
   run.times.rollout_s += seconds_since(start);
   return completions;
 }
 
-std::vector<ScoredCompletion> score(Run& run, const Prompts& prompts, Completions&& completions) {
-  std::vector<const Example*> examples;
-  for (const size_t index : prompts) examples.push_back(&run.data.train[index]);
+std::vector<ScoredCompletion> score(Run& run, RolloutScoring& scoring, Completions&& completions) {
   const auto start = Clock::now();
-  auto episodes = run.scoring.describe(examples, std::move(completions));
-  const int64_t dropped = run.scoring.score_training(episodes, run.reporter);
-  run.times.score_s += seconds_since(start);
+  auto episodes = run.scoring.score_training(scoring, std::move(completions), run.reporter);
+  run.times.score_wait_s += seconds_since(start);
+  const auto dropped = static_cast<int64_t>(
+      std::erase_if(episodes, [](const ScoredCompletion& episode) { return !episode.result.score; }));
   if (dropped > 0)
     run.reporter.warn("episodes_dropped",
                       fmt::format("the scorer failed on {} of {} episodes of iteration {}{}", dropped,
@@ -194,7 +199,8 @@ void refill(Run& run, const Prompts& prompts, std::vector<ScoredCompletion>& epi
     const auto end = spare.begin() + static_cast<int64_t>(std::min(prompts.size() - uneven, spare.size()));
     const Prompts more(spare.begin(), end);
     spare.erase(spare.begin(), end);
-    std::ranges::move(score(run, more, roll_out(run, more)), std::back_inserter(episodes));
+    RolloutScoring scoring = begin_scoring(run, more);
+    std::ranges::move(score(run, scoring, roll_out(run, more, scoring)), std::back_inserter(episodes));
   }
 }
 
@@ -215,7 +221,8 @@ void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
   metrics.merge(report.metrics);
   metrics["memory/peak_bytes"] = static_cast<double>(peak_memory_bytes());
   metrics["time/rollout_s"] = run.times.rollout_s;
-  metrics["time/score_s"] = run.times.score_s;
+  metrics["time/score_s"] = run.scoring.take_busy_s();
+  metrics["time/score_wait_s"] = run.times.score_wait_s;
   metrics["time/update_s"] = update_s;
   metrics["throughput/rollout_tokens_per_s"] = tokens / run.times.rollout_s;
   run.reporter.metrics(metrics);
@@ -223,7 +230,7 @@ void update_policy(Run& run, const std::vector<ScoredCompletion>& scored) {
                    fmt::format("iteration {}/{}: score {:.4f}, kl {:.4f}, {:.1f} tokens, {:.1f} s",
                                run.state.iteration, run.length.num_iterations, metrics["rollout/score_mean"],
                                metrics["objective/kl_to_reference"], metrics["rollout/completion_length"],
-                               run.times.rollout_s + run.times.score_s + update_s));
+                               run.times.rollout_s + run.times.score_wait_s + update_s));
   run.times = {};
   act_on(run, watch_iteration(run.config.watch, metrics, run.state.watch));
 }

@@ -14,10 +14,13 @@ using Completions = std::vector<std::vector<engine::Completion>>;
 // The prompts of the next iteration: each epoch goes through the training split in an order of its own.
 Prompts next_prompts(const Run& run);
 
-Completions roll_out(Run& run, const Prompts& prompts);
+// What of their rollout can be scored before its end.
+RolloutScoring begin_scoring(Run& run, const Prompts& prompts);
+
+Completions roll_out(Run& run, const Prompts& prompts, RolloutScoring& scoring);
 
 // The scored episodes of the iteration; those that could not be scored are missing where the job allows it.
-std::vector<ScoredCompletion> score(Run& run, const Prompts& prompts, Completions&& completions);
+std::vector<ScoredCompletion> score(Run& run, RolloutScoring& scoring, Completions&& completions);
 
 // Under `dynamic_sampling = "refill"`: samples and scores further prompts, in an order of this iteration's
 // own, until as many as it began with have scores that differ, or `max_sampling_rounds` are over.

@@ -32,8 +32,9 @@ void tell_story(Run& run) {
     if (!run.pause_reason.empty()) return;  // its owner should look
 
     const Prompts prompts = next_prompts(run);
-    Completions completions = roll_out(run, prompts);
-    std::vector<ScoredCompletion> episodes = score(run, prompts, std::move(completions));
+    RolloutScoring scoring = begin_scoring(run, prompts);  // takes what is whole while the rest is sampled
+    Completions completions = roll_out(run, prompts, scoring);
+    std::vector<ScoredCompletion> episodes = score(run, scoring, std::move(completions));
     refill(run, prompts, episodes);
     update_policy(run, episodes);
 

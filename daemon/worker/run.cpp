@@ -184,8 +184,8 @@ Run::Run(const JobFolder& job_folder, const RunOptions& run_options, Reporter& j
   reporter.set_scorer_swaps(state.scorer_swaps());
   // The first rank alone has it.
   if (ranks.first())
-    scoring.take_scorer(start_scorer(state.scorer ? with_scorer(config, *state.scorer) : config, folder,
-                                     options.host_program));
+    scoring.start(
+        hosts_of(state.scorer ? with_scorer(config, *state.scorer) : config, folder, options.host_program));
 }
 
 void Run::restore() {

@@ -52,7 +52,7 @@ struct RunLength {
 // Wall times of the present iteration, in seconds.
 struct IterationTimes {
   double rollout_s = 0;
-  double score_s = 0;
+  double score_wait_s = 0;  // for what the scorer had not done when the rollout was
 };
 
 class Run {
@@ -83,8 +83,8 @@ class Run {
   Scoring scoring;
   RunState state;
   IterationTimes times;
-  std::vector<plugins::ScoreRequest> last_batch;  // of this attempt; of the first rank
-  std::string pause_reason;                       // set where its owner should look; empty: nobody needs to
+  std::vector<ScoredCompletion> last_batch;  // of this attempt: the requests alone
+  std::string pause_reason;                  // set where its owner should look; empty: nobody needs to
 
  private:
   void restore();

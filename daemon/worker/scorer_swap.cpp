@@ -139,11 +139,14 @@ RunState state_with(const Run& run, const ScorerSwap& swap, const std::vector<Re
 Successor try_successor(Run& run, const ScorerSwap& swap) {
   config::JobConfig config = with_scorer(run.config, swap);
   Successor next{Scoring(config.scorer, run.tokenizer, config.rollout.stop, engine::Ranks::alone()), {}, {}};
-  next.scoring.take_scorer(start_scorer(config, run.folder, run.options.host_program));
-  next.scoring.try_scorer(run.last_batch, run.reporter);
+  next.scoring.start(hosts_of(config, run.folder, run.options.host_program));
+  std::vector<ScoredCompletion> last_batch = run.last_batch;
+  next.scoring.score_again(last_batch, run.reporter);
   next.evaluations = evaluations_that_count(run);
-  for (Rescored& past : next.evaluations)
-    past.evaluation = measure(next.scoring, config.validation.metric, past.episodes, run.reporter);
+  for (Rescored& past : next.evaluations) {
+    next.scoring.score_again(past.episodes, run.reporter);
+    past.evaluation = measure(next.scoring, config.validation.metric, past.episodes);
+  }
   next.state = state_with(run, swap, next.evaluations);
   return next;
 }
@@ -157,10 +160,9 @@ void refuse(Run& run, const ScorerSwap& swap, const std::string& reason) {
   run.reporter.warn("scorer_swap_refused", message);
   tell(run, {swap, false, run.state.iteration, reason});
   if (swap.pause_if_refused)
-    run.pause_reason = fmt::format(
-        "paused after iteration {}: {}. Swap it again, or resume the job to go on "
-        "with the present one",
-        run.state.iteration, message);
+    run.pause_reason =
+        fmt::format("paused after iteration {}: {}. Swap the scorer again, or keep the present one",
+                    run.state.iteration, message);
 }
 
 void journal(Run& run, const std::vector<Rescored>& evaluations) {

@@ -1,6 +1,7 @@
 #include "worker/scoring.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
@@ -18,13 +19,6 @@ std::string_view to_string(engine::FinishReason reason) {
       return "length";
   }
   return "length";
-}
-
-std::vector<plugins::ScoreRequest> requests_of(std::span<const ScoredCompletion> episodes) {
-  std::vector<plugins::ScoreRequest> requests;
-  requests.reserve(episodes.size());
-  for (const ScoredCompletion& episode : episodes) requests.push_back(episode.request);
-  return requests;
 }
 
 // What every rank has to know of the results: [score or null, [[name, sub-score], …]] of each episode.
@@ -47,111 +41,127 @@ void take_answers(const Json& answers, std::vector<ScoredCompletion>& episodes) 
 
 }  // namespace
 
-Json to_json(const ScoredCompletion& scored) {
-  Json line = {{"prompt", scored.request.prompt}, {"completion", scored.request.completion}};
-  line["score"] = scored.result.score ? Json(*scored.result.score) : Json();
-  if (!scored.result.reason.empty()) line["reason"] = scored.result.reason;
-  if (!scored.result.valid) line["valid"] = false;
-  for (const auto& [name, value] : scored.result.sub_scores) line["sub_scores"][name] = value;
-  line["finish_reason"] = scored.request.finish_reason;
-  line["completion_tokens"] = scored.request.completion_tokens;
-  return line;
+RolloutScoring::RolloutScoring(Scoring& scoring, std::vector<const Example*> examples, int64_t num_samples)
+    : scoring_(scoring),
+      examples_(std::move(examples)),
+      episodes_(examples_.size() * static_cast<size_t>(num_samples)),
+      taken_(examples_.size()) {
+  for (size_t i = 0; i < episodes_.size(); ++i) {
+    episodes_[i].example = examples_[i / static_cast<size_t>(num_samples)];
+    episodes_[i].sample = static_cast<int64_t>(i) % num_samples;
+  }
+  if (scoring.pool_)
+    round_.emplace(*scoring.pool_, episodes_, static_cast<size_t>(num_samples),
+                   scoring.own_prompts_first(examples_.size()),
+                   static_cast<size_t>(scoring.config_.batch_size));
+}
+
+engine::PromptEnded RolloutScoring::listener() {
+  return [this](size_t prompt, const std::vector<engine::Completion>& samples) { take(prompt, samples); };
+}
+
+void RolloutScoring::take(size_t prompt, const std::vector<engine::Completion>& samples) {
+  taken_[prompt] = true;
+  for (size_t sample = 0; sample < samples.size(); ++sample)
+    episodes_[prompt * samples.size() + sample].request =
+        scoring_.request_of(*examples_[prompt], samples[sample]);
+  if (round_) round_->ready(prompt);
 }
 
 Scoring::Scoring(const config::ScorerConfig& config, const text::Tokenizer& tokenizer,
                  std::vector<std::string> stop, engine::Ranks& ranks)
-    : skip_failures_(config.on_error == "skip"),
-      tokenizer_(tokenizer),
-      stop_(std::move(stop)),
-      ranks_(ranks) {}
+    : config_(config), tokenizer_(tokenizer), stop_(std::move(stop)), ranks_(ranks) {}
 
-std::vector<ScoredCompletion> Scoring::describe(
-    const std::vector<const Example*>& examples,
-    std::vector<std::vector<engine::Completion>>&& completions) const {
-  std::vector<ScoredCompletion> described;
-  for (size_t i = 0; i < examples.size(); ++i) {
-    for (size_t sample = 0; sample < completions[i].size(); ++sample) {
-      ScoredCompletion scored;
-      scored.example = examples[i];
-      scored.sample = static_cast<int64_t>(sample);
-      scored.completion = std::move(completions[i][sample]);
-      plugins::ScoreRequest& request = scored.request;
-      request.prompt = examples[i]->prompt;
-      request.completion = completion_text(scored.completion);
-      request.record_json = dump_json(examples[i]->record);
-      request.finish_reason = to_string(scored.completion.finish);
-      request.prompt_tokens = static_cast<int64_t>(examples[i]->prompt_ids.size());
-      request.completion_tokens = static_cast<int64_t>(scored.completion.ids.size());
-      request.generation_s = scored.completion.seconds;
-      described.push_back(std::move(scored));
-    }
-  }
-  return described;
+void Scoring::start(ScorerPool::Start start) {
+  pool_ = std::make_unique<ScorerPool>(std::move(start), config_.hosts);
 }
 
-int64_t Scoring::score_training(std::vector<ScoredCompletion>& episodes, engine::ProgressSink& sink) {
+void Scoring::take_scorer_of(Scoring&& other) { pool_ = std::move(other.pool_); }
+
+std::vector<ScoredCompletion> Scoring::score_training(
+    RolloutScoring& rollout, std::vector<std::vector<engine::Completion>>&& completions,
+    engine::ProgressSink& sink) {
   first_failure_.reset();
-  score(episodes, skip_failures_, sink);
-  return static_cast<int64_t>(
-      std::erase_if(episodes, [](const ScoredCompletion& episode) { return !episode.result.score; }));
+  auto episodes = score(rollout, std::move(completions), config_.on_error == "skip", sink);
+  if (rollout.round_) busy_s_ += rollout.round_->busy_s();
+  return episodes;
 }
 
-std::map<std::string, double> Scoring::score_validation(std::vector<ScoredCompletion>& episodes,
-                                                        engine::ProgressSink& sink) {
-  score(episodes, /*skip_failures=*/false, sink);
+std::vector<ScoredCompletion> Scoring::score_validation(
+    RolloutScoring& rollout, std::vector<std::vector<engine::Completion>>&& completions,
+    engine::ProgressSink& sink) {
+  return score(rollout, std::move(completions), /*skip_failures=*/false, sink);
+}
+
+std::vector<ScoredCompletion> Scoring::score(RolloutScoring& rollout,
+                                             std::vector<std::vector<engine::Completion>>&& completions,
+                                             bool skip_failures, engine::ProgressSink& sink) {
+  std::vector<ScoredCompletion>& episodes = rollout.episodes_;
+  ranks_.together([&] {
+    for (size_t prompt = 0; prompt < completions.size(); ++prompt)  // those that other ranks have sampled
+      if (!rollout.taken_[prompt]) rollout.take(prompt, completions[prompt]);
+    if (!rollout.round_) return;
+    rollout.round_->await(sink);
+    settle(*rollout.round_, skip_failures);
+  });
+  size_t next = 0;
+  for (std::vector<engine::Completion>& samples : completions)
+    for (engine::Completion& completion : samples) episodes[next++].completion = std::move(completion);
+  const std::string answers = ranks_.from_first(pool_ ? dump_json(answers_of(episodes)) : "");
+  if (!pool_) take_answers(parse_json(answers, "the scores of the first rank"), episodes);
+  return std::move(episodes);
+}
+
+void Scoring::score_again(std::vector<ScoredCompletion>& episodes, engine::ProgressSink& sink) {
+  std::vector<size_t> all(episodes.size());
+  std::iota(all.begin(), all.end(), size_t{0});
+  ScoringRound round(*pool_, episodes, /*num_samples=*/1, all, static_cast<size_t>(config_.batch_size));
+  for (const size_t episode : all) round.ready(episode);
+  round.await(sink);
+  settle(round, /*skip_failures=*/false);
+}
+
+void Scoring::settle(const ScoringRound& round, bool skip_failures) {
+  const auto failure = round.first_failure();
+  if (failure && !skip_failures) throw *failure;
+  if (!first_failure_) first_failure_ = failure;
+}
+
+std::map<std::string, double> Scoring::figures(const std::vector<ScoredCompletion>& episodes) {
   std::map<std::string, double> figures;
-  if (scorer_) {
+  if (pool_) {
+    std::vector<plugins::ScoreRequest> requests;
     std::vector<plugins::ScoreResult> results;
-    results.reserve(episodes.size());
-    for (const ScoredCompletion& episode : episodes) results.push_back(episode.result);
-    figures = scorer_->summarize(requests_of(episodes), results).value_or(std::map<std::string, double>{});
+    for (const ScoredCompletion& episode : episodes) {
+      requests.push_back(episode.request);
+      results.push_back(episode.result);
+    }
+    if (const auto own = pool_->first().summarize(requests, results)) figures = *own;
   }
   return parse_json(ranks_.from_first(dump_json(figures)), "the figures of the first rank")
       .get<std::map<std::string, double>>();
 }
 
-void Scoring::try_scorer(const std::vector<plugins::ScoreRequest>& requests, engine::ProgressSink& sink) {
-  std::vector<ScoredCompletion> episodes(requests.size());
-  for (size_t i = 0; i < requests.size(); ++i) episodes[i].request = requests[i];
-  ask_scorer(episodes, /*skip_failures=*/false, sink);
-}
-
-void Scoring::score(std::vector<ScoredCompletion>& episodes, bool skip_failures, engine::ProgressSink& sink) {
-  ranks_.together([&] {
-    if (scorer_) ask_scorer(episodes, skip_failures, sink);
+// A rank hears of its own share while it is sampled, and of the others' at the end: only what is whole by
+// itself makes batches that can go ahead.
+std::vector<size_t> Scoring::own_prompts_first(size_t num_prompts) const {
+  std::vector<size_t> prompts(num_prompts);
+  std::iota(prompts.begin(), prompts.end(), size_t{0});
+  std::ranges::stable_partition(prompts, [&](size_t prompt) {
+    return prompt % static_cast<size_t>(ranks_.size()) == static_cast<size_t>(ranks_.rank());
   });
-  const std::string answers = ranks_.from_first(scorer_ ? dump_json(answers_of(episodes)) : "");
-  if (!scorer_) take_answers(parse_json(answers, "the scores of the first rank"), episodes);
+  return prompts;
 }
 
-void Scoring::ask_scorer(std::vector<ScoredCompletion>& episodes, bool skip_failures,
-                         engine::ProgressSink& sink) {
-  const auto total = static_cast<int64_t>(episodes.size());
-  for (size_t begin = 0; begin < episodes.size(); begin += plugins::kEpisodesPerBatch) {
-    if (sink.stop_requested()) throw engine::Interrupted();
-    sink.advance("score", static_cast<int64_t>(begin), total, "episodes");
-    const std::span batch =
-        std::span(episodes).subspan(begin, std::min(plugins::kEpisodesPerBatch, episodes.size() - begin));
-    score_batch(batch, skip_failures);
-  }
-  sink.advance("score", total, total, "episodes");
-}
-
-void Scoring::score_batch(std::span<ScoredCompletion> batch, bool skip_failures) {
-  const auto fail = [&](const plugins::PluginError& failure) {
-    if (!skip_failures) throw failure;
-    if (!first_failure_) first_failure_ = failure;
-  };
-  std::vector<plugins::ScoreResult> results;
-  try {
-    results = scorer_->score(requests_of(batch));
-  } catch (const plugins::PluginError& failure) {
-    return fail(failure);  // all of them stay without a score
-  }
-  for (size_t i = 0; i < batch.size(); ++i) {
-    batch[i].result = std::move(results[i]);
-    if (!batch[i].result.score) fail(scorer_->failure_of(batch[i].request, batch[i].result));
-  }
+plugins::ScoreRequest Scoring::request_of(const Example& example,
+                                          const engine::Completion& completion) const {
+  return {.prompt = example.prompt,
+          .completion = completion_text(completion),
+          .record_json = dump_json(example.record),
+          .finish_reason = std::string(to_string(completion.finish)),
+          .prompt_tokens = static_cast<int64_t>(example.prompt_ids.size()),
+          .completion_tokens = static_cast<int64_t>(completion.ids.size()),
+          .generation_s = completion.seconds};
 }
 
 std::string Scoring::completion_text(const engine::Completion& completion) const {

@@ -1,5 +1,6 @@
 #include "worker/start_scorer.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 
 namespace rft::worker {
 namespace fs = std::filesystem;
+namespace {
 
 std::unique_ptr<plugins::Scorer> start_scorer(const config::JobConfig& config, const JobFolder& folder,
                                               const fs::path& host_program) {
@@ -24,6 +26,13 @@ std::unique_ptr<plugins::Scorer> start_scorer(const config::JobConfig& config, c
     return std::make_unique<plugins::ScorerHost>(std::move(scorers.at(0).second));
   return std::make_unique<plugins::CompositeScorer>(plugins::parse_composition(config.scorer.options).formula,
                                                     std::move(scorers));
+}
+
+}  // namespace
+
+ScorerPool::Start hosts_of(const config::JobConfig& config, const JobFolder& folder,
+                           const fs::path& host_program) {
+  return [=] { return start_scorer(config, folder, host_program); };
 }
 
 config::JobConfig with_scorer(config::JobConfig config, const protocol::ScorerSwap& swap) {

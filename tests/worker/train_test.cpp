@@ -55,6 +55,7 @@ train = "train.jsonl"
 [scorer]
 plugin = "scorer.py"
 on_error = "ON_ERROR"
+SCORER_KEYS
 [warmup]
 epochs = 2
 batch_size = 64
@@ -94,9 +95,10 @@ struct JobOptions {
   std::string patience = "0";
   int ranks = 1;
   int epochs = 2;
-  std::string rollout;   // further keys of [rollout]
-  std::string sections;  // further sections
-  std::string lora;      // of [model]
+  std::string scorer_keys;  // further keys of [scorer]
+  std::string rollout;      // further keys of [rollout]
+  std::string sections;     // further sections
+  std::string lora;         // of [model]
 };
 
 // The processes that train the job, the first rank first.
@@ -145,6 +147,7 @@ class Train : public ::testing::Test {
     set("METRIC", options.metric);
     set("TRUSTED", plugins::available_isolation().namespaces ? "false" : "true");
     set("PATIENCE", options.patience);
+    set("SCORER_KEYS", options.scorer_keys);
     set("ROLLOUT", options.rollout);
     set("SECTIONS", options.sections);
     set("LORA", options.lora);
@@ -655,6 +658,9 @@ TEST_F(Train, AScorerThatThrowsFailsTheJobInItsOwnWords) {
       << end.finished.dump();
 }
 
+// A whole iteration, or validation, in one call: by the number of episodes a scorer knows which it is.
+constexpr const char* kOneBatch = "batch_size = 128";
+
 TEST_F(Train, AFailedScoreIsNeverANumber) {
   // Fails one training episode in four; validation prompts are never failed.
   const std::string scorer = R"(
@@ -665,7 +671,7 @@ def score(episodes):
         return [0.5 for e in episodes]
     return [float("nan") if next(count) % 4 == 0 else 1.0 for e in episodes]
 )";
-  const fs::path job = make_job("skip", {.scorer = scorer, .on_error = "skip"});
+  const fs::path job = make_job("skip", {.scorer = scorer, .on_error = "skip", .scorer_keys = kOneBatch});
   EXPECT_EQ(run(job).finished["outcome"], "succeeded");
   const std::string log = read_file(job / "log.txt");
   EXPECT_NE(log.find("the scorer failed on 16 of 64 episodes of iteration 1, first: scorer scorer.py"),
@@ -680,7 +686,8 @@ def score(episodes):
   });
   EXPECT_EQ(episodes, 4u * 48);
 
-  EXPECT_EQ(run(make_job("fail", {.scorer = scorer})).finished["outcome"], "failed");
+  EXPECT_EQ(run(make_job("fail", {.scorer = scorer, .scorer_keys = kOneBatch})).finished["outcome"],
+            "failed");
 }
 
 TEST_F(Train, AnIterationWithoutAScoreFailsTheJobWithTheFirstCause) {
@@ -689,7 +696,8 @@ TEST_F(Train, AnIterationWithoutAScoreFailsTheJobWithTheFirstCause) {
                                                   "    if len(episodes) == 40:\n"
                                                   "        return [0.5 for e in episodes]\n    " +
                                                   failing,
-                                        .on_error = "skip"}));
+                                        .on_error = "skip",
+                                        .scorer_keys = kOneBatch}));
     EXPECT_EQ(end.finished["error"]["code"], "plugin") << end.finished.dump();
     EXPECT_EQ(end.finished["error"]["failure"], "threw") << end.finished.dump();
     return end.finished["error"]["message"].get<std::string>();
@@ -715,7 +723,8 @@ TEST_F(Train, AGroupOfWhichOneEpisodeIsLeftIsDroppedAndAnIterationOfThemFailsThe
            std::to_string(kept) + " if i < 32 else 4) else float('nan') for i in range(len(episodes))]\n";
   };
   const std::string sections = "[ppo]\nadvantage_estimator = \"rloo\"";
-  const fs::path job = make_job("some", {.scorer = scorer(1), .on_error = "skip", .sections = sections});
+  const fs::path job = make_job(
+      "some", {.scorer = scorer(1), .on_error = "skip", .scorer_keys = kOneBatch, .sections = sections});
   EXPECT_EQ(run(job).finished["outcome"], "succeeded");
   for_each_json_line(job / "metrics.jsonl", [&](Json&& line, size_t) {
     if (!line.contains("rollout/episodes")) return;
@@ -728,11 +737,40 @@ TEST_F(Train, AGroupOfWhichOneEpisodeIsLeftIsDroppedAndAnIterationOfThemFailsThe
       "    if len(episodes) == 40:\n"
       "        return [0.5 for e in episodes]\n"
       "    return [0.5 if i % 4 == 0 else float('nan') for i in range(len(episodes))]\n";
-  const End end = run(make_job("none", {.scorer = none, .on_error = "skip", .sections = sections}));
+  const End end = run(
+      make_job("none", {.scorer = none, .on_error = "skip", .scorer_keys = kOneBatch, .sections = sections}));
   EXPECT_EQ(end.finished["outcome"], "failed");
   EXPECT_NE(end.finished["error"]["message"].get<std::string>().find("two or more of a prompt"),
             std::string::npos)
       << end.finished.dump();
+}
+
+// The longer a batch takes the less it is known when it comes out; nothing of that may show.
+constexpr const char* kUnevenScorer = R"(
+import time
+def score(episodes):
+    time.sleep(0.002 * (len(episodes[0]["completion"]) % 5))
+    return [1.0 if e["completion"] == e["record"]["output"] else 0.0 for e in episodes]
+)";
+
+TEST_F(Train, ScoresTheSameWithAnyNumberOfHostsAndAheadOrNot) {
+  for (const int ranks : {1, 2}) {
+    const auto job_with = [&](const std::string& name, const std::string& keys) {
+      return make_job(name + std::to_string(ranks),
+                      {.scorer = kUnevenScorer, .ranks = ranks, .scorer_keys = keys});
+    };
+    const fs::path one = job_with("one", "hosts = 1\nbatch_size = 128");
+    const fs::path several = job_with("several", "hosts = 3\nbatch_size = 4");
+    ASSERT_EQ(run(one).exit_code, 0);
+    ASSERT_EQ(run(several).exit_code, 0);
+    for (const char* file : {"model/model.safetensors", "rollouts.jsonl", "validation.jsonl", "summary.json"})
+      EXPECT_EQ(sha256_file(one / file), sha256_file(several / file)) << file << " of " << ranks;
+    for_each_json_line(several / "metrics.jsonl", [&](Json&& line, size_t) {
+      if (!line.contains("rollout/score_mean")) return;
+      EXPECT_GT(line["time/score_s"], 0);
+      EXPECT_GT(line["time/score_wait_s"], 0);
+    });
+  }
 }
 
 TEST_F(Train, AnUnknownMetricNamesTheKnownOnes) {

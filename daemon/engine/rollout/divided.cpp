@@ -63,14 +63,18 @@ std::vector<Completion> take_samples(std::string_view& bytes) {
 
 }  // namespace
 
-std::vector<std::vector<Completion>> generate_divided(const Decoder& decoder,
-                                                      const std::vector<Prompt>& prompts,
-                                                      const SamplingOptions& options,
-                                                      const text::Tokenizer* tokenizer,
-                                                      ProgressSink& progress, Ranks& ranks) {
+std::vector<std::vector<Completion>> generate_divided(
+    const Decoder& decoder, const std::vector<Prompt>& prompts, const SamplingOptions& options,
+    const text::Tokenizer* tokenizer, ProgressSink& progress, Ranks& ranks, const PromptEnded& prompt_ended) {
+  PromptEnded own_ended;
+  if (prompt_ended)
+    own_ended = [&](size_t own, const std::vector<Completion>& samples) {
+      prompt_ended(own * static_cast<size_t>(ranks.size()) + static_cast<size_t>(ranks.rank()), samples);
+    };
   std::vector<std::vector<Completion>> completions;
-  ranks.together(
-      [&] { completions = generate(decoder, share_of(prompts, ranks), options, tokenizer, progress); });
+  ranks.together([&] {
+    completions = generate(decoder, share_of(prompts, ranks), options, tokenizer, progress, own_ended);
+  });
   if (ranks.size() == 1) return completions;
 
   const std::vector<std::string> shares = ranks.gather(packed(completions));

@@ -30,7 +30,7 @@ struct Row {
 class Rollout {
  public:
   Rollout(const Decoder& decoder, std::span<const Prompt> prompts, const SamplingOptions& options,
-          const text::Tokenizer* tokenizer, ProgressSink& progress);
+          const text::Tokenizer* tokenizer, ProgressSink& progress, const PromptEnded& prompt_ended);
 
   std::vector<std::vector<Completion>> run();
 
@@ -60,6 +60,7 @@ class Rollout {
   const SamplingOptions& options_;
   const text::Tokenizer* tokenizer_;  // null where there are no stop strings
   ProgressSink& progress_;
+  const PromptEnded& prompt_ended_;
   SamplingFilter filter_;
   KvCache cache_;
   std::vector<Row> rows_;
@@ -68,6 +69,7 @@ class Rollout {
   size_t next_prompt_ = 0;  // the next sequence to start
   int64_t next_sample_ = 0;
   std::vector<PrefilledPrompt> prefilled_;  // by prompt; empty before its first sample and after its last
+  std::vector<int64_t> samples_left_;       // by prompt
   int64_t num_done_ = 0, num_total_ = 0;
 };
 
@@ -114,17 +116,19 @@ void check(const Decoder& decoder, std::span<const Prompt> prompts, const Sampli
 }
 
 Rollout::Rollout(const Decoder& decoder, std::span<const Prompt> prompts, const SamplingOptions& options,
-                 const text::Tokenizer* tokenizer, ProgressSink& progress)
+                 const text::Tokenizer* tokenizer, ProgressSink& progress, const PromptEnded& prompt_ended)
     : decoder_(decoder),
       prompts_(prompts),
       options_(options),
       tokenizer_(tokenizer),
       progress_(progress),
+      prompt_ended_(prompt_ended),
       filter_{options.temperature, options.top_k, options.top_p},
       cache_(decoder.make_cache(rows_needed(prompts, options), longest_sequence(decoder, prompts, options))),
       prefilled_(prompts.size()) {
   for (const Prompt& prompt : prompts) {
     completions_.emplace_back(static_cast<size_t>(prompt.num_samples));
+    samples_left_.push_back(prompt.num_samples);
     num_total_ += prompt.num_samples;
   }
 }
@@ -274,6 +278,8 @@ void Rollout::drop_finished() {
   for (size_t r = rows_.size(); r-- > 0;) {
     if (!finished_[r]) continue;
     ++num_done_;
+    const size_t prompt = rows_[r].prompt;
+    if (--samples_left_[prompt] == 0 && prompt_ended_) prompt_ended_(prompt, completions_[prompt]);
     if (r + 1 < rows_.size()) {
       cache_.copy_row(static_cast<int64_t>(rows_.size() - 1), static_cast<int64_t>(r), rows_.back().length);
       rows_[r] = std::move(rows_.back());
@@ -289,10 +295,11 @@ void Rollout::drop_finished() {
 
 std::vector<std::vector<Completion>> generate(const Decoder& decoder, std::span<const Prompt> prompts,
                                               const SamplingOptions& options,
-                                              const text::Tokenizer* tokenizer, ProgressSink& progress) {
+                                              const text::Tokenizer* tokenizer, ProgressSink& progress,
+                                              const PromptEnded& prompt_ended) {
   check(decoder, prompts, options, tokenizer);
   if (prompts.empty()) return {};
-  return Rollout(decoder, prompts, options, tokenizer, progress).run();
+  return Rollout(decoder, prompts, options, tokenizer, progress, prompt_ended).run();
 }
 
 }  // namespace rft::engine

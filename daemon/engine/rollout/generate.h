@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,6 +44,10 @@ struct Completion {
   double seconds = 0;                          // from the sequence's place in the batch to its end
 };
 
+// Told of each prompt once all its samples have ended, in the order in which they do, from the thread that
+// generates.
+using PromptEnded = std::function<void(size_t prompt, const std::vector<Completion>& samples)>;
+
 // completions[p][s] is sample s of prompts[p]. The uniform number of a token is a function of (seed,
 // iteration, stream, sample, token index), whatever the batch. `tokenizer` may be null where there are no
 // stop strings. Reports phase "rollout" in completions. Throws Interrupted when the sink asks to stop, and
@@ -50,6 +55,7 @@ struct Completion {
 // vocabulary, or options out of range.
 std::vector<std::vector<Completion>> generate(const Decoder& decoder, std::span<const Prompt> prompts,
                                               const SamplingOptions& options,
-                                              const text::Tokenizer* tokenizer, ProgressSink& progress);
+                                              const text::Tokenizer* tokenizer, ProgressSink& progress,
+                                              const PromptEnded& prompt_ended = {});
 
 }  // namespace rft::engine

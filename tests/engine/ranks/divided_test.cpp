@@ -34,8 +34,14 @@ TEST(DividedRollouts, AreTheSameCompletionsHoweverManyRanksThereAre) {
     testing::run_ranks(3, [&](Ranks& ranks) {
       at::set_num_threads(1);
       testing::SilentProgress progress;
+      std::vector<size_t> told;
       const auto completions =
-          generate_divided(*tiny_decoder(), prompts, sampling(), nullptr, progress, ranks);
+          generate_divided(*tiny_decoder(), prompts, sampling(), nullptr, progress, ranks,
+                           [&](size_t prompt, const std::vector<Completion>& samples) {
+                             told.push_back(prompt);
+                             EXPECT_EQ(samples.size(), expected[prompt].size());
+                           });
+      for (const size_t prompt : told) EXPECT_EQ(prompt % 3, static_cast<size_t>(ranks.rank()));
       ASSERT_EQ(completions.size(), expected.size());
       for (size_t i = 0; i < expected.size(); ++i) {
         ASSERT_EQ(completions[i].size(), expected[i].size());

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <span>
 
 #include "base/error.h"
@@ -53,6 +54,24 @@ at::Tensor whole_sequence_log_probs(const Decoder& decoder, const Prompt& prompt
   const at::Tensor hidden = decoder.hidden_states(at::tensor(ids, at::kLong).unsqueeze(0))[0];
   const auto P = static_cast<int64_t>(prompt.ids.size()), T = static_cast<int64_t>(completion.ids.size());
   return at::log_softmax(decoder.logits(hidden.narrow(0, P - 1, T)) / temperature, -1);  // (T, V)
+}
+
+TEST(Generate, TellsOfEachPromptOnceAllItsSamplesHaveEnded) {
+  const auto decoder = tiny_decoder();
+  const auto prompts = some_prompts(7, 3);
+  SamplingOptions options;
+  options.max_new_tokens = 12;
+  options.max_batch = 4;
+  std::map<size_t, std::vector<Completion>> told;
+  RecordingSink sink;
+  const auto completions = generate(*decoder, prompts, options, nullptr, sink,
+                                    [&](size_t prompt, const std::vector<Completion>& samples) {
+                                      EXPECT_TRUE(told.emplace(prompt, samples).second) << "told of twice";
+                                    });
+  ASSERT_EQ(told.size(), prompts.size());
+  for (size_t i = 0; i < prompts.size(); ++i)
+    for (size_t sample = 0; sample < 3; ++sample)
+      EXPECT_EQ(told[i].at(sample).ids, completions[i][sample].ids);
 }
 
 TEST(Generate, GreedyTakesTheLikeliestTokenAtEachPosition) {
