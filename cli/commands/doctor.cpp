@@ -53,6 +53,8 @@ bool in_path(const std::string& program) {
   return false;
 }
 
+bool is_amd() { return proc_value("/proc/cpuinfo", "vendor_id") == "AuthenticAMD"; }
+
 Finding check_cpu() {
   std::istringstream words(proc_value("/proc/cpuinfo", "flags"));
   const std::set<std::string> flags{std::istream_iterator<std::string>(words), {}};
@@ -67,17 +69,16 @@ Finding check_cpu() {
   if (!flags.contains("avx2")) {
     finding.verdict = Verdict::warning;
     finding.mend = "training on this CPU is slow: use one with AVX2, better AVX-512, or a GPU";
-  } else if (!flags.contains("avx512_bf16") && !flags.contains("amx_bf16")) {
-    finding.detail += "; without bf16 instructions, computes in float32";
+  } else if (!flags.contains("amx_bf16") && !(flags.contains("avx512_bf16") && is_amd())) {
+    finding.detail += "; no faster in bfloat16, so computes in float32";
   }
   return finding;
 }
 
 // What LibTorch's BLAS will do here, as far as the environment decides it.
 Finding check_blas() {
-  const bool amd = proc_value("/proc/cpuinfo", "vendor_id") == "AuthenticAMD";
   Finding finding{"blas", Verdict::ok,
-                  amd ? "MKL on an AMD CPU: rft-worker asks it for its AVX-512 path" : "MKL", ""};
+                  is_amd() ? "MKL on an AMD CPU: rft-worker asks it for its AVX-512 path" : "MKL", ""};
   for (const char* variable : {"OMP_NUM_THREADS", "MKL_NUM_THREADS"}) {
     const char* const value = std::getenv(variable);
     if (value == nullptr) continue;

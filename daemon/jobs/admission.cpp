@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/sha256.h"
+#include "engine/model/kernels.h"
 #include "engine/model/lora_config.h"
 #include "jobs/folder.h"
 #include "jobs/job.h"
@@ -47,10 +48,9 @@ std::string identity_of(const fs::path& model) {
   return fmt::format("{}", fmt::join(parts, "\n"));
 }
 
-// Where bfloat16 multiplies run in hardware it is the fast path; elsewhere float32 is.
 std::string resolve_dtype(const config::JobConfig& job) {
   if (job.model.dtype != "auto") return job.model.dtype;
-  return job.resources.gpus > 0 || __builtin_cpu_supports("avx512bf16") ? "bfloat16" : "float32";
+  return job.resources.gpus > 0 || engine::kernels::fast_bf16() ? "bfloat16" : "float32";
 }
 
 config::JobConfig parse_input(const fs::path& input) {

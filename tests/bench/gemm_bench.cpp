@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "engine/model/decoder.h"
+#include "engine/model/kernels.h"
 #include "engine/model/mixed_linear.h"
 
 namespace {
@@ -37,7 +38,7 @@ int main() {
   const at::Tensor a = at::randn({kSize, kSize}), b = at::randn({kSize, kSize});
   const double f32 = best_rate([&] { return at::linear(a, b); });
   const at::Tensor rounded = b.to(at::kBFloat16);
-  const bool fast = rft::engine::fast_compute_dtype(at::kCPU) == at::kBFloat16;
-  const double bf16 = fast ? best_rate([&] { return rft::engine::mixed_linear(a, b, rounded); }) : 0;
+  const bool in_hardware = rft::engine::kernels::available_bf16();
+  const double bf16 = in_hardware ? best_rate([&] { return rft::engine::mixed_linear(a, b, rounded); }) : 0;
   std::printf("{\"float32\": %.0f, \"bfloat16\": %.0f}\n", f32, bf16);
 }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "engine/model/decoder.h"
+#include "engine/model/kernels.h"
 #include "engine/model/lora_adapter.h"
 #include "engine/ppo/trainer.h"
 #include "engine/rollout/generate.h"
@@ -151,7 +152,7 @@ TEST(MemoryEstimate, IsWhatAnIterationTakesInFloat32) {
 }
 
 TEST(MemoryEstimate, IsWhatAnIterationTakesInBfloat16) {
-  if (engine::fast_compute_dtype(at::kCPU) != at::kBFloat16) GTEST_SKIP() << "no bfloat16 here";
+  if (!engine::kernels::available_bf16()) GTEST_SKIP() << "no bfloat16 here";
   expect_honest(model_config(/*tied=*/true), job_config("bfloat16"), 20);
 }
 

@@ -12,4 +12,8 @@ bool available_f32() {
 
 bool available_bf16() { return available_f32() && __builtin_cpu_supports("avx512bf16"); }
 
+bool fast_bf16() {
+  return available_bf16() && (__builtin_cpu_is("amd") || __builtin_cpu_supports("amx-bf16"));
+}
+
 }  // namespace rft::engine::kernels

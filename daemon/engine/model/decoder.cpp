@@ -92,7 +92,7 @@ at::Tensor long_tensor(std::span<const int64_t> values, at::Device device) {
 
 at::ScalarType fast_compute_dtype(at::Device device) {
   if (!device.is_cpu()) return at::kBFloat16;
-  return __builtin_cpu_supports("avx512bf16") ? at::kBFloat16 : at::kFloat;
+  return kernels::fast_bf16() ? at::kBFloat16 : at::kFloat;
 }
 
 std::shared_ptr<Decoder> Decoder::load(const std::filesystem::path& model_dir,

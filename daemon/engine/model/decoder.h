@@ -42,8 +42,8 @@ struct DecoderOptions {
   bool gradient_checkpointing = false;
 };
 
-// What "auto" means on this device: bfloat16 where it is fast (a GPU, or a CPU with avx512_bf16), else
-// float32.
+// What "auto" means on this device: bfloat16 where it is fast (a GPU, or a CPU of
+// kernels::fast_bf16), else float32.
 at::ScalarType fast_compute_dtype(at::Device device);
 
 class Decoder {

@@ -20,6 +20,9 @@ using bfloat16 = uint16_t;  // the upper half of a float's bits
 
 bool available_f32();   // avx512 f, bw, dq, vl
 bool available_bf16();  // those and avx512_bf16
+// Whether products of bfloat16 take less time than those of float32. On AMD's CPUs avx512_bf16 doubles the
+// rate; on Intel's that takes amx_bf16, and with avx512_bf16 alone training is slower by a third.
+bool fast_bf16();
 
 enum class Epilogue {
   store,       // out[r][c] = sum + bias
