@@ -6,6 +6,7 @@
 #include "cli/exit_code.h"
 #include "cli/program.h"
 #include "cli/scorer_report.h"
+#include "support/endpoint.h"
 #include "support/temp_dir.h"
 #include "support/virtual_environment.h"
 #include "support/write_text.h"
@@ -124,10 +125,34 @@ TEST(ScorerTest, TakesAGrader) {
   const Json report = parse_json(result.output, "output");
   EXPECT_EQ(report["score"]["mean"], 2.5);
   EXPECT_EQ(report["sub_scores"].size(), 2u);
+  write_text(file, R"({"type": "python", "name": "h", "source": "def grade(sample, item): return 0.5"})");
+  EXPECT_EQ(parse_json(test({"--grader", file}).output, "output")["score"]["mean"], 0.5);
   write_text(file,
              R"({"type": "string_check", "name": "r", "operation": "is", "input": "", "reference": ""})");
   EXPECT_THAT(test({"--grader", file}).errors, HasSubstr("\"operation\" is \"is\"; it can be eq"));
   EXPECT_THAT(test({}).errors, HasSubstr("SCORER or --grader"));
+}
+
+TEST(ScorerTest, TakesAGraderThatAsksAModel) {
+  const TempDir folder;
+  const Endpoint endpoint;
+  write_text(folder / "data.jsonl", kData);
+  write_text(folder / "grader.json",
+             R"({"type": "score_model", "name": "m", "model": "fair",
+                 "input": [{"role": "user", "content": "{{sample.output_text}}|{{item.output}}"}]})");
+  const std::vector<std::string> arguments = {"scorer",
+                                              "test",
+                                              "--json",
+                                              "--data",
+                                              (folder / "data.jsonl").string(),
+                                              "--grader",
+                                              folder / "grader.json",
+                                              "--network",
+                                              "--options",
+                                              R"({"url": ")" + endpoint.at("/v1") + R"("})"};
+  const ProgramResult result = run_rftctl(arguments);
+  EXPECT_EQ(result.exit_code, kOk) << result.output << result.errors;
+  EXPECT_EQ(parse_json(result.output, "output")["score"]["mean"], 1.0);
 }
 
 TEST(PluginsNew, RefusesWhatCannotBe) {

@@ -205,7 +205,8 @@ TriedScorer make_grader(const Arguments& arguments) {
     const bool asks = grader.num_judges > 0;
     const Part whole{"", grader.plugin, grader.options, asks,
                      asks ? arguments.secrets : std::vector<std::string>()};
-    return {"grader", "", std::move(sources), std::make_unique<ScorerHost>(options_of(whole))};
+    auto host = std::make_unique<ScorerHost>(options_of(whole));
+    return {"grader", "", std::move(sources), std::move(host)};
   }
   Composition composition = parse_composition(grader.options);
   std::vector<std::pair<std::string, ScorerOptions>> parts;
