@@ -231,6 +231,7 @@ void Subject::destroy_nothing() { entry_->destroy(nullptr); }
 std::vector<std::string> Subject::run(const std::vector<Sample>& samples) {
   if (is_scorer()) return score(samples);
   std::vector<std::string> all;
+  all.reserve(samples.size());
   for (const Sample& sample : samples) all.push_back(is_reader() ? read(sample) : convert(sample));
   return all;
 }
