@@ -4,10 +4,11 @@
 
 #include <utility>
 
+#include "base/clock.h"
+
 namespace rft::worker {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 
 // Signals are for the thread that the attempt runs in.
 void block_signals() {
@@ -93,13 +94,13 @@ void ScorerPool::work(size_t host) {
       batch = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    const auto start = Clock::now();
+    const auto start = std::chrono::steady_clock::now();
     try {
       batch.results = hosts_[host]->score(batch.requests);
     } catch (...) {
       batch.failure = std::current_exception();
     }
-    batch.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    batch.seconds = seconds_since(start);
     {
       const std::lock_guard lock(mutex_);
       if (batch.round == round_) outcomes_.push_back(std::move(batch));
