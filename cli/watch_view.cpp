@@ -23,9 +23,9 @@ std::vector<double> values_of(const std::map<int64_t, double>& points) {
 std::string metrics_line(int64_t iteration, int64_t num_iterations, const Json& values) {
   std::string line = "iteration " + whole(iteration);
   if (num_iterations > 0) line += "/" + whole(num_iterations);
-  const auto add = [&](const char* name, const char* key, int digits) {
+  const auto add = [&](const char* name, const char* key, int digits, const char* unit = "") {
     const double value = number_of(values, key);
-    if (std::isfinite(value)) line += std::string("  ") + name + " " + number(value, digits);
+    if (std::isfinite(value)) line += std::string("  ") + name + " " + number(value, digits) + unit;
   };
   add("score", "rollout/score_mean", 3);
   add("kl", "objective/kl_to_reference", 4);
@@ -33,7 +33,7 @@ std::string metrics_line(int64_t iteration, int64_t num_iterations, const Json& 
   add("clip", "policy/clip_fraction", 3);
   add("length", "rollout/completion_length", 1);
   add("tokens/s", "throughput/rollout_tokens_per_s", 0);
-  add("waited for the scorer s", "time/score_wait_s", 2);
+  add("scorer wait", "time/score_wait_s", 2, " s");
   return line;
 }
 

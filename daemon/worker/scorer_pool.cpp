@@ -9,7 +9,6 @@
 namespace rft::worker {
 namespace {
 
-
 // Signals are for the thread that the attempt runs in.
 void block_signals() {
   sigset_t all;
