@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -14,6 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kEndTimeoutMs = 1000;
+constexpr int64_t kAwakeNs = 100'000;  // for an answer
 
 // Thrown inside this file: the process is at its end, or silent; ask() makes the PluginError of it.
 struct ConnectionClosed {};
@@ -83,6 +85,7 @@ HostProcess::HostProcess(const HostOptions& options, const std::string& role, co
       file_(users_file(options)),
       title_(make_title(role, options.name, file_)),
       memory_limit_bytes_(options.memory_limit_bytes),
+      awake_ns_(options.kind == "shared_object" ? kAwakeNs : 0),
       printed_(options.stderr_file),
       cgroup_(options.memory_limit_bytes),
       in_namespaces_(launch.in_namespaces),
@@ -226,9 +229,12 @@ void HostProcess::wait_until_ready(short events, Deadline deadline) {
 }
 
 HostProcess::Woken HostProcess::wait(short events, Deadline deadline) {
-  for (;;) {
-    const int64_t left_ns = deadline - monotonic_ns();
-    if (left_ns <= 0) return Woken::by_deadline;
+  // To fall asleep and be woken can take longer than a quick shared object: looked for a moment first, the
+  // core left to whoever else wants it.
+  for (const Deadline asleep = monotonic_ns() + awake_ns_;;) {
+    const int64_t now = monotonic_ns(), left_ns = now < asleep ? 0 : deadline - now;
+    if (now >= deadline) return Woken::by_deadline;
+    if (left_ns == 0) ::sched_yield();
     const timespec timeout{left_ns / 1'000'000'000, left_ns % 1'000'000'000};
     pollfd watched[] = {
         {socket_.get(), events, 0}, {process_.pidfd(), POLLIN, 0}, {printed_.readable(), POLLIN, 0}};

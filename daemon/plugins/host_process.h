@@ -62,6 +62,7 @@ class HostProcess {
   std::string file_;  // as the user knows it
   std::string title_;
   uint64_t memory_limit_bytes_;
+  int64_t awake_ns_;
   PrintedOutput printed_;
   PluginCgroup cgroup_;
   bool in_namespaces_ = false;
