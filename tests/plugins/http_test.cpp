@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "plugins/isolation.h"
 #include "plugins/shipped_scorer.h"
@@ -116,10 +117,11 @@ TEST_F(Http, GivesUpBeforeItsBatchMustBeDone) {
 }
 
 TEST_F(Http, AsksNoMoreOftenAndNoMoreAtOnceThanItMay) {
-  ScorerHost(options("/score", {{"episodes_per_request", 1}, {"requests_per_second", 20}})).score(kThree);
-  const auto paced = endpoint_.requests();
-  ASSERT_EQ(paced.size(), 3u);
-  EXPECT_GE(paced[2].at - paced[0].at, 0.09);
+  ScorerHost paced(options("/score", {{"episodes_per_request", 1}, {"requests_per_second", 20}}));
+  const auto start = std::chrono::steady_clock::now();
+  paced.score(kThree);
+  EXPECT_GE(seconds_since(start), 0.099);
+  ASSERT_EQ(endpoint_.requests().size(), 3u);
   const std::vector<ScoreRequest> many(20, request("a", "a"));
   ScorerHost(options("/failing/10", {{"episodes_per_request", 1}, {"concurrency", 1}})).score(many);
   for (const auto& asked : endpoint_.requests())

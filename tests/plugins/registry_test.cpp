@@ -293,7 +293,8 @@ TEST(RegistryUnderLoad, TakesNothingTornInAThousandReplacements) {
   constexpr int kReplacements = 1000, kRestEvery = 50;
   const testing::TemporaryFolder folder;
   const fs::path dropped = folder.path() / "plugins", file = dropped / "grader.py";
-  Registry registry("", dropped, 0.1);
+  // Longer than a busy machine keeps the writer between two halves.
+  Registry registry("", dropped, 0.3);
   std::atomic<int> resting = -1;  // the version that the writer waits for
   std::thread writer([&] {
     for (int version = 0; version < kReplacements; ++version) {
