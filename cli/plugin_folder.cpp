@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/program_folder.h"
 #include "cli/program.h"
 
 namespace rft::cli {

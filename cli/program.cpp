@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/pipe.h"
+#include "base/program_folder.h"
 #include "base/subprocess.h"
 
 namespace rft::cli {
@@ -50,10 +51,6 @@ UniqueFd file_of(std::string_view text) {
 }
 
 }  // namespace
-
-std::filesystem::path program_folder() {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
-}
 
 std::filesystem::path find_program(const std::string& name) {
   const auto folder = program_folder();

@@ -18,9 +18,6 @@ struct ProgramResult {
   std::string errors;  // and to standard error
 };
 
-// Where rftctl is, and the programs that were installed with it.
-std::filesystem::path program_folder();
-
 // Runs it to its end with `input` on its standard input. Throws Error(io) when it cannot be started,
 // Error(internal) when a signal ended it.
 ProgramResult run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments,

@@ -4,8 +4,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/program_folder.h"
+#include "base/temporary_folder.h"
 #include "cli/program.h"
-#include "cli/temporary_folder.h"
 
 namespace rft::cli {
 namespace {
@@ -34,9 +35,7 @@ std::string as_lines(const std::vector<Json>& rows) {
 
 fs::path adapter_file(const std::string& name) {
   if (fs::is_regular_file(name)) return fs::absolute(name);
-  const fs::path programs = program_folder();
-  for (const fs::path& folder : {programs / "../plugins", programs / "../lib/rftd/plugins"})
-    if (fs::exists(folder / (name + ".so"))) return folder / (name + ".so");
+  if (const fs::path file = shipped_plugins_folder() / (name + ".so"); fs::is_regular_file(file)) return file;
   throw Error(
       ErrorCode::not_found,
       "there is no adapter \"" + name + "\": give the path of its file, or the name of one that is shipped",

@@ -10,10 +10,11 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/program_folder.h"
+#include "base/temporary_folder.h"
 #include "cli/commands/commands.h"
 #include "cli/job_text.h"
 #include "cli/program.h"
-#include "cli/temporary_folder.h"
 
 namespace rft::cli {
 namespace {

@@ -1,12 +1,12 @@
 #include <unistd.h>
 
+#include "base/temporary_folder.h"
 #include "cli/commands/commands.h"
 #include "cli/follow.h"
 #include "cli/home.h"
 #include "cli/job_folder_builder.h"
 #include "cli/job_text.h"
 #include "cli/submission.h"
-#include "cli/temporary_folder.h"
 
 namespace rft::cli {
 namespace {

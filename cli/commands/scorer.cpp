@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/program_folder.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/scorer_swap.h"
 #include "cli/job_text.h"
@@ -43,9 +44,8 @@ fs::path scorer_file(const Session& session, const std::string& scorer) {
   const fs::path dropped = session.client.home() / "plugins";
   for (const char* extension : {".so", ".py", ""})
     if (const fs::path file = dropped / (scorer + extension); fs::is_regular_file(file)) return file;
-  for (const char* shipped : {"../plugins", "../lib/rftd/plugins"})
-    if (const fs::path file = program_folder() / shipped / (scorer + ".so"); fs::is_regular_file(file))
-      return file.lexically_normal();
+  if (const fs::path file = shipped_plugins_folder() / (scorer + ".so"); fs::is_regular_file(file))
+    return file;
   throw Error(ErrorCode::not_found,
               scorer + ": there is no such file, and no such plugin in " + dropped.string());
 }

@@ -7,12 +7,12 @@
 
 #include "base/files.h"
 #include "base/machine_memory.h"
+#include "base/program_folder.h"
 #include "executor/gpus.h"
 #include "executor/local.h"
 #include "jobs/lifecycle.h"
 #include "jobs/plugin_watch.h"
 #include "memory/estimate.h"
-#include "plugins/host_options.h"
 
 namespace rft::jobs {
 namespace asio = boost::asio;
@@ -58,7 +58,7 @@ class Jobs::Implementation {
   Implementation(asio::io_context& io, const Options& options)
       : home{options.home},
         ledger(io, home),
-        plugins(io, plugins::shipped_plugins_folder(), home.plugins(), options.config.intake.settle_s,
+        plugins(io, shipped_plugins_folder(), home.plugins(), options.config.intake.settle_s,
                 [this] {
                   if (sink) sink("plugins", Json::object());
                 }),

@@ -14,13 +14,14 @@
 #include <string_view>
 #include <utility>
 
+#include "plugins/host_options.h"
+
 namespace rft::plugins {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr char kPlace[] = "RFTD_CGROUP";
 constexpr char kPrefix[] = "rftd-";
-constexpr int kMaxProcesses = 1024;  // as host/confinement.cpp says
 constexpr int kEmptyWithinMs = 1000;
 
 bool write_to(const fs::path& file, const std::string& text) {
@@ -138,7 +139,7 @@ PluginCgroup::PluginCgroup(uint64_t memory_limit_bytes) {
     write_to(made / "memory.swap.max", "0");
     write_to(made / "memory.oom.group", "1");  // a script and what it started end together
   }
-  if (cgroups.pids) write_to(made / "pids.max", std::to_string(kMaxProcesses));
+  if (cgroups.pids) write_to(made / "pids.max", std::to_string(kMaxPluginProcesses));
 }
 
 PluginCgroup::~PluginCgroup() {

@@ -10,6 +10,10 @@
 
 namespace rft::plugins {
 
+// Processes and threads of one plugin: enough for a pool of threads on a large machine, too few for a fork
+// bomb to be felt.
+inline constexpr int kMaxPluginProcesses = 1024;
+
 struct HostOptions {
   std::filesystem::path host_program;  // rft-plugin-host; see host_program_beside_executable()
   std::filesystem::path plugin_path;   // absolute: the pinned copy
@@ -35,9 +39,5 @@ struct HostOptions {
 // rft-plugin-host as built or installed with the running program: beside it, or in ../lib/rftd. Throws
 // Error(not_found).
 std::filesystem::path host_program_beside_executable();
-
-// The plugins shipped with the running program: ../plugins beside it in a build tree, ../lib/rftd/plugins
-// where it is installed. Empty if there is neither.
-std::filesystem::path shipped_plugins_folder();
 
 }  // namespace rft::plugins

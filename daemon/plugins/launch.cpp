@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/program_folder.h"
 #include "plugins/isolation.h"
 #include "plugins/secrets.h"
 
@@ -102,18 +103,11 @@ void require_python(const fs::path& python) {
 }
 
 fs::path host_program_beside_executable() {
-  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  const fs::path folder = program_folder();
   for (const auto& candidate : {folder / "rft-plugin-host", folder / "../lib/rftd/rft-plugin-host"})
     if (fs::exists(candidate)) return candidate.lexically_normal();
   throw Error(ErrorCode::not_found,
               "rft-plugin-host is not beside " + folder.string() + ": the installation is not complete");
-}
-
-fs::path shipped_plugins_folder() {
-  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
-  for (const auto& candidate : {folder / "../plugins", folder / "../lib/rftd/plugins"})
-    if (fs::is_directory(candidate)) return candidate.lexically_normal();
-  return {};
 }
 
 }  // namespace rft::plugins

@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include "base/error.h"
+#include "base/program_folder.h"
 #include "base/unique_fd.h"
 #include "config/daemon_config.h"
 #include "control/control.h"
@@ -28,8 +29,6 @@ namespace {
 
 // Of the two seconds that a stop may take.
 constexpr int kWorkersMayTakeMs = 1500;
-
-fs::path folder_of_this_program() { return fs::read_symlink("/proc/self/exe").parent_path(); }
 
 // SIGTERM and SIGINT come through a descriptor, to this thread and all that it starts: delivered, one would
 // break off a call of ZeroMQ, which throws then.
@@ -74,7 +73,7 @@ void run_daemon(const fs::path& root, int ready_fd) {
 
   plugins::prepare_cgroups();
   asio::io_context io(1);
-  const fs::path programs = folder_of_this_program();
+  const fs::path programs = program_folder();
   jobs::Jobs jobs(io, {held.home.root, held.run_folder / "worker.sock", programs, config});
   control::Control control(
       io, jobs,

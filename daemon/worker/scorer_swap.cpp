@@ -83,6 +83,11 @@ std::vector<Rescored> evaluations_that_count(const Run& run) {
   return evaluations;
 }
 
+// By name, of the run as it is.
+const std::string& present_scorer(const Run& run) {
+  return run.state.scorer ? run.state.scorer->plugin : run.config.scorer.plugin;
+}
+
 // The stage whose model is checkpoint 0.
 std::string first_stage(const RunState& state) {
   return state.has_result("validation", "warmup") ? "warmup" : "base";
@@ -122,12 +127,11 @@ RunState state_with(const Run& run, const ScorerSwap& swap, const std::vector<Re
   state.watch.epoch_score = 0;
   state.watch.epoch_iterations = 0;
 
-  const std::string before = state.scorer ? state.scorer->plugin : run.config.scorer.plugin;
   Json digests = Json::object();
   for (const auto& [name, scorer] : swap.scorers.items()) digests[name] = scorer.at("digest");
   state.results["scorer_swaps"].push_back({{"number", swap.number},
                                            {"iteration", state.iteration},
-                                           {"from", before},
+                                           {"from", present_scorer(run)},
                                            {"to", swap.plugin},
                                            {"options", swap.options},
                                            {"digests", digests}});
@@ -154,9 +158,8 @@ Successor try_successor(Run& run, const ScorerSwap& swap) {
 void tell(Run& run, const ScorerSwapOutcome& outcome) { run.reporter.send(to_json(outcome)); }
 
 void refuse(Run& run, const ScorerSwap& swap, const std::string& reason) {
-  const std::string present = run.state.scorer ? run.state.scorer->plugin : run.config.scorer.plugin;
   const std::string message = fmt::format("{} does not take the place of the scorer {}: {}",
-                                          protocol::title_of(swap), present, reason);
+                                          protocol::title_of(swap), present_scorer(run), reason);
   run.reporter.warn("scorer_swap_refused", message);
   tell(run, {swap, false, run.state.iteration, reason});
   if (swap.pause_if_refused)

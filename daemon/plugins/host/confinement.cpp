@@ -15,13 +15,10 @@
 
 #include "base/error.h"
 #include "plugins/host/file_rules.h"
+#include "plugins/host_options.h"
 
 namespace rft::plugins::host {
 namespace {
-
-// Processes and threads of one plugin: enough for a pool of threads on a large machine, too few for a fork
-// bomb to be felt. The kernel does not count root's.
-constexpr rlim_t kMaxProcesses = 1024;
 
 using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
 
@@ -123,7 +120,7 @@ void confine(const wire::Open& open) {
 #endif
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw_errno("cannot give up privileges");
   if (!open.trusted) {
-    limit(RLIMIT_NPROC, kMaxProcesses, "processes");
+    limit(RLIMIT_NPROC, kMaxPluginProcesses, "processes");  // the kernel does not count root's
     restrict_files(open.readable);
   }
   load_filter(open);

@@ -8,8 +8,8 @@
 #include <chrono>
 #include <cstdio>
 #include <iostream>
-#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +18,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/program_folder.h"
+#include "base/temporary_folder.h"
 #include "plugins/adapter.h"
 #include "plugins/composite_scorer.h"
 #include "plugins/composition.h"
@@ -111,27 +113,6 @@ int conformance(const Arguments& arguments) {
   return std::ranges::any_of(rows, [](const Json& row) { return row["verdict"] == "failed"; }) ? kFailed : 0;
 }
 
-// Where the Python sources of a grader lie for as long as it is tried.
-class SourceFolder {
- public:
-  explicit SourceFolder(const std::map<std::string, std::string>& sources) {
-    std::string name = (fs::temp_directory_path() / "rft-grader-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot make a folder in /tmp");
-    path_ = name;
-    for (const auto& [file, source] : sources) write_file_atomically(path_ / file, source);
-  }
-  SourceFolder(const SourceFolder&) = delete;
-  SourceFolder& operator=(const SourceFolder&) = delete;
-  ~SourceFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 ScoreRequest request_from(const Json& episode, size_t line) {
   const std::string where = "stdin:" + std::to_string(line);
   if (!episode.is_object() || !episode.contains("completion") || !episode["completion"].is_string())
@@ -180,7 +161,7 @@ ScoreResult score_alone(Scorer& scorer, const ScoreRequest& request) {
 
 struct TriedScorer {
   std::string name, version;
-  std::unique_ptr<SourceFolder> sources;  // of a grader
+  std::optional<TemporaryFolder> sources;  // in Python, of a grader
   std::unique_ptr<Scorer> scorer;
 };
 
@@ -190,11 +171,12 @@ TriedScorer make_grader(const Arguments& arguments) {
   const TranslatedGrader grader =
       translate_grader(parse_json(read_file(arguments.plugin), arguments.plugin.string()),
                        {parse_json(arguments.options, "--options"), arguments.secrets});
-  auto sources = std::make_unique<SourceFolder>(grader.sources);
+  TemporaryFolder sources = TemporaryFolder::in_tmp();
+  for (const auto& [file, source] : grader.sources) write_file_atomically(sources.path() / file, source);
   const auto options_of = [&](const Part& part) {
     const bool is_source = grader.sources.contains(part.plugin);
     Arguments own = arguments;
-    own.plugin = is_source ? sources->path() / part.plugin : shipped_plugins_folder() / (part.plugin + ".so");
+    own.plugin = is_source ? sources.path() / part.plugin : shipped_plugins_folder() / (part.plugin + ".so");
     own.options = dump_json(part.options);
     own.folder = fs::canonical(arguments.plugin).parent_path();
     own.network = arguments.network && part.network;
@@ -219,7 +201,7 @@ TriedScorer make_scorer(const Arguments& arguments) {
   if (arguments.plugin.extension() == ".json") return make_grader(arguments);
   auto host = std::make_unique<ScorerHost>(host_options(arguments));
   std::string name = host->name(), version = host->version();
-  return {std::move(name), std::move(version), nullptr, std::move(host)};
+  return {std::move(name), std::move(version), std::nullopt, std::move(host)};
 }
 
 // Each episode on stdin in a batch of its own, timed, then all once more in batches as a job makes them: a

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/pipe.h"
+#include "base/program_folder.h"
 #include "base/subprocess.h"
 #include "plugins/host/answer_line.h"
 #include "plugins/host/plugin.h"
@@ -27,8 +28,7 @@ constexpr int kEndWaitMs = 1000;   // for a program that was told to end
 constexpr int kExitWaitMs = 5000;  // between the end of its output and of itself, on a busy machine
 
 fs::path shim_path() {
-  const fs::path shim =
-      fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "share/rftd/python_shim.py";
+  const fs::path shim = program_folder().parent_path() / "share/rftd/python_shim.py";
   if (fs::exists(shim)) return shim;
   throw PluginError(PluginFailure::not_loadable,
                     shim.string() + " is missing: the installation is not complete");

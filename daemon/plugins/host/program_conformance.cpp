@@ -1,12 +1,11 @@
 #include "plugins/host/program_conformance.h"
 
-#include <stdlib.h>
-
 #include <span>
 #include <vector>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/temporary_folder.h"
 #include "plugins/adapter.h"
 #include "plugins/host/samples.h"
 #include "plugins/scorer_host.h"
@@ -88,26 +87,17 @@ void check_same_scores(const ProgramTrial& trial) {
 
 // What the adapter makes of the records, as lines.
 std::string convert_samples(const ProgramTrial& trial) {
-  std::string name = (fs::temp_directory_path() / "rft-check-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot make a folder in /tmp");
-  const fs::path folder = name, records = folder / "records.jsonl", made = folder / "made.jsonl";
-  const auto clean = [&] {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  };
+  const TemporaryFolder folder = TemporaryFolder::in_tmp();
+  const fs::path records = folder.path() / "records.jsonl", made = folder.path() / "made.jsonl";
   try {
     std::string lines;
     for (const Sample& sample : samples_of(trial.data)) lines += sample.record + "\n";
     write_file_atomically(records, lines);
     convert_dataset(trial.options, records, made);
-    const std::string text = read_file(made);
-    clean();
-    return text;
+    return read_file(made);
   } catch (const PluginError&) {
-    clean();
     throw;
   } catch (const Error& error) {
-    clean();
     trial.refuse(error.what());
   }
 }

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace rft::cli {
+namespace rft {
 
 class TemporaryFolder {
  public:
@@ -17,12 +17,12 @@ class TemporaryFolder {
   explicit TemporaryFolder(std::filesystem::path path) : path_(std::move(path)) {}
   // One under /tmp that nobody else has.
   static TemporaryFolder in_tmp() {
-    std::string name = (std::filesystem::temp_directory_path() / "rftctl-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw Error(ErrorCode::io, "cannot make a folder in /tmp");
+    std::string name = (std::filesystem::temp_directory_path() / "rft-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot make a folder in /tmp");
     return TemporaryFolder(name);
   }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
   ~TemporaryFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
@@ -33,4 +33,4 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace rft::cli
+}  // namespace rft

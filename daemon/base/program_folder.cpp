@@ -1,0 +1,15 @@
+#include "base/program_folder.h"
+
+namespace rft {
+namespace fs = std::filesystem;
+
+fs::path program_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
+
+fs::path shipped_plugins_folder() {
+  const fs::path folder = program_folder();
+  for (const auto& candidate : {folder / "../plugins", folder / "../lib/rftd/plugins"})
+    if (fs::is_directory(candidate)) return candidate.lexically_normal();
+  return {};
+}
+
+}  // namespace rft

@@ -1,0 +1,14 @@
+// Where the running program is, and what was built or installed with it.
+#pragma once
+
+#include <filesystem>
+
+namespace rft {
+
+std::filesystem::path program_folder();
+
+// The plugins that are shipped: ../plugins beside the programs of a build tree, ../lib/rftd/plugins where
+// they are installed. Empty if there is neither.
+std::filesystem::path shipped_plugins_folder();
+
+}  // namespace rft
