@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "engine/model/causal_attention.h"
 #include "engine/model/fused_ops.h"
 #include "engine/model/mixed_linear.h"
 
@@ -79,8 +80,8 @@ at::Tensor attend(const ModelConfig& config, const LayerWeights& weights, const 
                   const at::Tensor& k, const at::Tensor& v, const at::Tensor& mask) {
   const double scale = attention_scale(config, weights.switches);
   if (config.attention_softcap > 0) return attend_capped(q, k, v, mask, scale, config.attention_softcap);
-  return at::scaled_dot_product_attention(q, k, v, mask.defined() ? std::make_optional(mask) : std::nullopt,
-                                          0.0, /*is_causal=*/!mask.defined(), scale,
+  if (!mask.defined()) return causal_attention(q, k, v, scale);
+  return at::scaled_dot_product_attention(q, k, v, mask, 0.0, /*is_causal=*/false, scale,
                                           /*enable_gqa=*/config.num_heads != config.num_kv_heads);
 }
 

@@ -1,0 +1,245 @@
+#include "engine/model/attention_kernels.h"
+
+#include "engine/model/kernels_avx512.h"
+
+// As for the decode step, a matrix is cut into panels of 32 columns, and a tile of up to 12 rows against one
+// panel stays in registers.
+namespace rft::engine::kernels {
+namespace {
+
+constexpr int64_t kColumns = 32, kRows = 12;
+// Queries whose scores a backward pass has at a time: a multiple of kRows.
+constexpr int64_t kQueryBlock = 48;
+
+int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+// A factor on the left: element (row, k) is at [row · ld + k], or with kTransposed at [k · ld + row].
+struct Left {
+  const float* first;
+  int64_t ld;
+};
+
+// out (kCount, columns), ldo apart, = or += the sum over k of left(row, k) · panel[k · 32 + column].
+template <int kCount, bool kTransposed, bool kAdd>
+void tile(Left left, const float* panel, int64_t K, float* out, int64_t ldo, int64_t columns) {
+  __m512 sums[kCount][2];
+#pragma GCC unroll 12
+  for (int i = 0; i < kCount; ++i) sums[i][0] = sums[i][1] = _mm512_setzero_ps();
+  const float* x = left.first;
+  for (int64_t k = 0; k < K; ++k) {
+    const __m512 w0 = _mm512_loadu_ps(panel + k * kColumns);
+    const __m512 w1 = _mm512_loadu_ps(panel + k * kColumns + 16);
+#pragma GCC unroll 12
+    for (int i = 0; i < kCount; ++i) {
+      const __m512 v = _mm512_set1_ps(kTransposed ? x[k * left.ld + i] : x[i * left.ld + k]);
+      sums[i][0] = _mm512_fmadd_ps(v, w0, sums[i][0]);
+      sums[i][1] = _mm512_fmadd_ps(v, w1, sums[i][1]);
+    }
+  }
+  const __mmask16 lanes0 = first_lanes(columns), lanes1 = first_lanes(columns - 16);
+#pragma GCC unroll 12
+  for (int i = 0; i < kCount; ++i) {
+    float* row = out + i * ldo;
+    if constexpr (kAdd) {
+      sums[i][0] = _mm512_add_ps(sums[i][0], _mm512_maskz_loadu_ps(lanes0, row));
+      sums[i][1] = _mm512_add_ps(sums[i][1], _mm512_maskz_loadu_ps(lanes1, row + 16));
+    }
+    _mm512_mask_storeu_ps(row, lanes0, sums[i][0]);
+    _mm512_mask_storeu_ps(row + 16, lanes1, sums[i][1]);
+  }
+}
+
+using Tile = void (*)(Left, const float*, int64_t, float*, int64_t, int64_t);
+template <bool t, bool a>
+constexpr Tile kTiles[kRows] = {tile<1, t, a>, tile<2, t, a>,  tile<3, t, a>,  tile<4, t, a>,
+                                tile<5, t, a>, tile<6, t, a>,  tile<7, t, a>,  tile<8, t, a>,
+                                tile<9, t, a>, tile<10, t, a>, tile<11, t, a>, tile<12, t, a>};
+
+// `rows` (1 .. kRows) rows against panels of K, `panel_step` apart: `columns` columns.
+template <bool kTransposed, bool kAdd>
+void multiply(Left left, int64_t rows, const float* panels, int64_t panel_step, int64_t K, int64_t columns,
+              float* out, int64_t ldo) {
+  for (int64_t c = 0; c < columns; c += kColumns, panels += panel_step)
+    kTiles<kTransposed, kAdd>[rows - 1](left, panels, K, out + c, ldo, columns - c);
+}
+
+// One head (T, D) as panels (D/32, T, 32), filled up with zeros.
+void pack(const float* head, int64_t of_position, int64_t T, int64_t D, float* panels) {
+  for (int64_t d = 0; d < D; d += kColumns, panels += T * kColumns) {
+    const __mmask16 lanes0 = first_lanes(D - d), lanes1 = first_lanes(D - d - 16);
+    for (int64_t t = 0; t < T; ++t) {
+      const float* from = head + t * of_position + d;
+      _mm512_storeu_ps(panels + t * kColumns, _mm512_maskz_loadu_ps(lanes0, from));
+      _mm512_storeu_ps(panels + t * kColumns + 16, _mm512_maskz_loadu_ps(lanes1, from + 16));
+    }
+  }
+}
+
+// One head (T, D), transposed, as panels (T/32, D, 32), filled up with zeros.
+void pack_transposed(const float* head, int64_t of_position, int64_t T, int64_t D, float* panels) {
+  const __m512i steps =
+      _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                         _mm512_set1_epi32(static_cast<int>(of_position)));
+  for (int64_t t = 0; t < round_up(T, kColumns); t += 16) {
+    const __mmask16 lanes = first_lanes(T - t);
+    float* to = panels + t / kColumns * kColumns * D + t % kColumns;
+    for (int64_t d = 0; d < D; ++d) {
+      _mm512_storeu_ps(to + d * kColumns, _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, steps,
+                                                                   head + t * of_position + d, 4));
+    }
+  }
+}
+
+// Hands out the parts of the scratch.
+struct Scratch {
+  float* next;
+  float* take(int64_t count) {
+    float* const taken = next;
+    next += count;
+    return taken;
+  }
+};
+
+int64_t packed_floats(int64_t T, int64_t D) { return T * round_up(D, kColumns); }
+int64_t transposed_floats(int64_t T, int64_t D) { return round_up(T, kColumns) * D; }
+
+// Scores of a query, of which it sees `seen`, to weights that sum to the answer, e^((s − max) · scale); zeros
+// from there to `width`. `log_sum` takes the logarithm of the sum of e^(s · scale).
+float weigh(float* scores, int64_t seen, int64_t width, float scale, float* log_sum) {
+  __m512 most = _mm512_set1_ps(-__builtin_inff());
+  for (int64_t s = 0; s < seen; s += 16)
+    most = _mm512_max_ps(most, _mm512_mask_loadu_ps(most, first_lanes(seen - s), scores + s));
+  const float largest = _mm512_reduce_max_ps(most) * scale;
+  const __m512 shift = _mm512_set1_ps(largest), factor = _mm512_set1_ps(scale);
+  __m512 sum = _mm512_setzero_ps();
+  for (int64_t s = 0; s < width; s += 16) {
+    const __m512 y = _mm512_fmsub_ps(_mm512_loadu_ps(scores + s), factor, shift);
+    const __m512 e = _mm512_maskz_mov_ps(first_lanes(seen - s), exp_vector(y));
+    _mm512_storeu_ps(scores + s, e);
+    sum = _mm512_add_ps(sum, e);
+  }
+  const float total = _mm512_reduce_add_ps(sum);
+  *log_sum = largest + __builtin_logf(total);
+  return total;
+}
+
+float dot(const float* a, const float* b, int64_t D) {
+  __m512 sum = _mm512_setzero_ps();
+  for (int64_t d = 0; d < D; d += 16) {
+    const __mmask16 lanes = first_lanes(D - d);
+    sum = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(lanes, a + d), _mm512_maskz_loadu_ps(lanes, b + d), sum);
+  }
+  return _mm512_reduce_add_ps(sum);
+}
+
+// A query's scores to its weights p, and the slopes of those to the slopes of the scores before `scale`:
+// scale · p (slope − mean), mean = Σ p · slope. Zeros from `seen` to `width`.
+void slope_of_scores(float* scores, float* slopes, int64_t seen, int64_t width, float scale, float log_sum,
+                     float mean) {
+  const __m512 factor = _mm512_set1_ps(scale), shift = _mm512_set1_ps(log_sum), middle = _mm512_set1_ps(mean);
+  for (int64_t s = 0; s < width; s += 16) {
+    const __m512 y = _mm512_fmsub_ps(_mm512_loadu_ps(scores + s), factor, shift);
+    const __m512 p = _mm512_maskz_mov_ps(first_lanes(seen - s), exp_vector(y));
+    const __m512 above = _mm512_sub_ps(_mm512_loadu_ps(slopes + s), middle);
+    _mm512_storeu_ps(scores + s, p);
+    _mm512_storeu_ps(slopes + s, _mm512_mul_ps(_mm512_mul_ps(p, factor), above));
+  }
+}
+
+void clear(const Heads& head, int64_t T, int64_t D) {
+  for (int64_t t = 0; t < T; ++t)
+    for (int64_t d = 0; d < D; ++d) head.first[t * head.of_position + d] = 0;
+}
+
+}  // namespace
+
+int64_t causal_attention_scratch(const AttentionShape& shape) {
+  return 3 * packed_floats(shape.T, shape.D) + 2 * transposed_floats(shape.T, shape.D) +
+         2 * kQueryBlock * round_up(shape.T, kColumns);
+}
+
+void causal_attention(const AttentionShape& shape, const AttentionInputs& inputs, const Heads& out,
+                      float* log_sums, float* scratch) {
+  const auto [T, G, D, scale] = shape;
+  const ConstHeads &q = inputs.q, &k = inputs.k, &v = inputs.v;
+  Scratch parts{scratch};
+  float* const keys = parts.take(transposed_floats(T, D));
+  float* const values = parts.take(packed_floats(T, D));
+  float* const scores = parts.next;
+  pack_transposed(k.first, k.of_position, T, D, keys);
+  pack(v.first, v.of_position, T, D, values);
+  for (int64_t g = 0; g < G; ++g) {
+    for (int64_t t = 0; t < T; t += kRows) {
+      const int64_t rows = at_most(kRows, T - t), seen = t + rows, width = round_up(seen, kColumns);
+      const Left queries{q.first + g * q.of_head + t * q.of_position, q.of_position};
+      multiply<false, false>(queries, rows, keys, kColumns * D, D, width, scores, width);
+      float totals[kRows];
+      for (int64_t i = 0; i < rows; ++i)
+        totals[i] = weigh(scores + i * width, t + i + 1, width, scale, log_sums + g * T + t + i);
+      float* const to = out.first + g * out.of_head + t * out.of_position;
+      multiply<false, false>({scores, width}, rows, values, T * kColumns, seen, D, to, out.of_position);
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t d = 0; d < D; ++d) to[i * out.of_position + d] /= totals[i];
+    }
+  }
+}
+
+void causal_attention_backward(const AttentionShape& shape, const AttentionInputs& inputs,
+                               const ConstHeads& out, const float* log_sums, const ConstHeads& slope,
+                               const AttentionSlopes& slopes, float* scratch) {
+  const auto [T, G, D, scale] = shape;
+  const ConstHeads &q = inputs.q, &k = inputs.k, &v = inputs.v;
+  const int64_t panel = T * kColumns;
+  Scratch parts{scratch};
+  float* const keys = parts.take(packed_floats(T, D));
+  float* const keys_across = parts.take(transposed_floats(T, D));
+  float* const values_across = parts.take(transposed_floats(T, D));
+  float* const queries = parts.take(packed_floats(T, D));
+  float* const of_out = parts.take(packed_floats(T, D));
+  float* const weights = parts.take(kQueryBlock * round_up(T, kColumns));
+  float* const of_scores = parts.next;
+  pack(k.first, k.of_position, T, D, keys);
+  pack_transposed(k.first, k.of_position, T, D, keys_across);
+  pack_transposed(v.first, v.of_position, T, D, values_across);
+  clear(slopes.k, T, D);
+  clear(slopes.v, T, D);
+  for (int64_t g = 0; g < G; ++g) {
+    const float* const q_of = q.first + g * q.of_head;
+    const float* const slope_of = slope.first + g * slope.of_head;
+    pack(q_of, q.of_position, T, D, queries);
+    pack(slope_of, slope.of_position, T, D, of_out);
+    for (int64_t begin = 0; begin < T; begin += kQueryBlock) {
+      const int64_t end = at_most(T, begin + kQueryBlock), width = round_up(end, kColumns);
+      for (int64_t t = begin; t < end; t += kRows) {
+        const int64_t rows = at_most(kRows, end - t), seen = t + rows;
+        float* const p = weights + (t - begin) * width;
+        float* const ds = of_scores + (t - begin) * width;
+        multiply<false, false>({q_of + t * q.of_position, q.of_position}, rows, keys_across, kColumns * D, D,
+                               round_up(seen, kColumns), p, width);
+        multiply<false, false>({slope_of + t * slope.of_position, slope.of_position}, rows, values_across,
+                               kColumns * D, D, round_up(seen, kColumns), ds, width);
+        for (int64_t i = 0; i < rows; ++i) {
+          const float mean = dot(slope_of + (t + i) * slope.of_position,
+                                 out.first + g * out.of_head + (t + i) * out.of_position, D);
+          slope_of_scores(p + i * width, ds + i * width, t + i + 1, round_up(seen, kColumns), scale,
+                          log_sums[g * T + t + i], mean);
+        }
+        multiply<false, false>({ds, width}, rows, keys, panel, seen, D,
+                               slopes.q.first + g * slopes.q.of_head + t * slopes.q.of_position,
+                               slopes.q.of_position);
+      }
+      // Every key of the block gets its share of the queries from the first tile that sees it.
+      for (int64_t s = 0; s < end; s += kRows) {
+        const int64_t rows = at_most(kRows, end - s), first = s > begin ? s : begin;
+        const int64_t place = (first - begin) * width + s;
+        multiply<true, true>({weights + place, width}, rows, of_out + first * kColumns, panel, end - first, D,
+                             slopes.v.first + s * slopes.v.of_position, slopes.v.of_position);
+        multiply<true, true>({of_scores + place, width}, rows, queries + first * kColumns, panel, end - first,
+                             D, slopes.k.first + s * slopes.k.of_position, slopes.k.of_position);
+      }
+    }
+  }
+}
+
+}  // namespace rft::engine::kernels
