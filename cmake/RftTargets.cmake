@@ -24,11 +24,11 @@ function(rft_command_line file)
   set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Og>)
 endfunction()
 
-# rft_test(FOLDER LINKS ... PROPERTIES ... PRECOMPILED ...): every *_test.cpp of tests/FOLDER as one GoogleTest
-# program FOLDER_test, whose tests have these CTest properties. PRECOMPILED: instead of tests/precompiled.h, as
-# target_precompile_headers takes it.
+# rft_test(FOLDER LINKS ... PROPERTIES ... PRECOMPILED_BY TARGET): every *_test.cpp of tests/FOLDER as one
+# GoogleTest program FOLDER_test, whose tests have these CTest properties. PRECOMPILED_BY: the library whose
+# precompiled headers it takes instead of those of the tests.
 function(rft_test folder)
-  cmake_parse_arguments(ARG "" "" "LINKS;PROPERTIES;PRECOMPILED" ${ARGN})
+  cmake_parse_arguments(ARG "" "PRECOMPILED_BY" "LINKS;PROPERTIES" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp)
   add_executable(${name}_test ${sources})
@@ -36,10 +36,10 @@ function(rft_test folder)
   target_compile_definitions(${name}_test PRIVATE
     RFT_TEST_DATA_DIR="${CMAKE_SOURCE_DIR}/tests/data" RFT_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   target_link_libraries(${name}_test PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
-  # Tests are compiled more often than they run.
-  target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
-  if(ARG_PRECOMPILED)
-    target_precompile_headers(${name}_test ${ARG_PRECOMPILED})
+  # Tests are compiled more often than they run: as little optimised as their precompiled headers let them be.
+  target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:$<IF:$<BOOL:${ARG_PRECOMPILED_BY}>,-Og,-O0>>)
+  if(ARG_PRECOMPILED_BY)
+    target_precompile_headers(${name}_test REUSE_FROM ${ARG_PRECOMPILED_BY})
   elseif(name STREQUAL base)
     target_precompile_headers(base_test PRIVATE ${CMAKE_SOURCE_DIR}/tests/precompiled.h)
   else()

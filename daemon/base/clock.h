@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 namespace rft {
 
@@ -8,5 +9,8 @@ namespace rft {
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
+
+// "2026-01-31T09:00:00Z"
+std::string utc_text(std::chrono::system_clock::time_point time);
 
 }  // namespace rft

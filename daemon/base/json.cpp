@@ -38,7 +38,9 @@ Json parse_json(std::string_view text, const std::string& what) {
   }
 }
 
-std::string dump_json(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump_json(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
 
 void for_each_json_line(const std::filesystem::path& file,
                         const std::function<void(Json&& record, size_t line_number)>& line) {

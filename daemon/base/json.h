@@ -18,9 +18,9 @@ Json parse_json(std::string_view text, const std::string& what);
 // What nlohmann's exception says, without the name of its kind before it.
 std::string reason_of(const Json::exception& error);
 
-// One line of compact JSON. Strings that are not valid UTF-8 are written with U+FFFD rather than refused:
-// a model may sample any bytes.
-std::string dump_json(const Json& json);
+// One line of compact JSON, or with an indent as many lines as it takes. Strings that are not valid UTF-8 are
+// written with U+FFFD rather than refused: a model may sample any bytes.
+std::string dump_json(const Json& json, int indent = -1);
 
 // Calls `line` with each line of a JSONL file as an object and its number from 1; blank lines are passed
 // over. Throws Error(invalid_argument) "FILE:LINE: what is wrong" for a line that is no JSON object.

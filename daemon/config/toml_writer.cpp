@@ -56,7 +56,7 @@ std::string free_form(const Json& value) {
   }
   if (value.is_string()) return toml_string(value.get<std::string>());
   if (value.is_number_float()) return number(value.get<double>());
-  return value.dump();
+  return dump_json(value);
 }
 
 struct ValueText {

@@ -1,12 +1,12 @@
 #include "jobs/job.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace rft::jobs {
@@ -106,7 +106,7 @@ Status status_from_json(const Json& json) {
   try {
     const auto reason = json.value("reason", std::string());
     const auto state = state_from_string(json.at("state").get<std::string>());
-    if (!state) throw Error(ErrorCode::invalid_argument, "a job's state is " + json.at("state").dump());
+    if (!state) throw Error(ErrorCode::invalid_argument, "a job's state is " + dump_json(json.at("state")));
     switch (*state) {
       case State::settling:
         return Settling{reason};
@@ -152,10 +152,6 @@ std::string safe_name(const std::string& name) {
   return safe;
 }
 
-std::string time_text(SystemTime time) {
-  if (time == SystemTime{}) return "";
-  const auto whole = std::chrono::system_clock::to_time_t(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(whole));
-}
+std::string time_text(SystemTime time) { return time == SystemTime{} ? "" : utc_text(time); }
 
 }  // namespace rft::jobs

@@ -95,7 +95,7 @@ void Ledger::try_save(int64_t id, const std::string& happened) {
     store_.update(live_.at(id)->job, "", happened);
     unsaved_.erase(id);
   } catch (const Error& error) {
-    spdlog::error("{}; trying again in {} s", error.what(), kSaveAgainAfter.count());
+    spdlog::error(fmt::format("{}; trying again in {} s", error.what(), kSaveAgainAfter.count()));
     unsaved_.insert(id);
     save_timer_.expires_after(kSaveAgainAfter);
     save_timer_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -127,8 +127,8 @@ void Ledger::publish(int64_t id, std::string_view kind, const Json& event) const
 void Ledger::changed(int64_t id) {
   const LiveJob& live = *live_.at(id);
   const JobView now = view(live.job, &live);
-  spdlog::info("job {} ({}) is {}{}{}", id, now.name, to_string(now.state), now.reason.empty() ? "" : ": ",
-               now.reason);
+  spdlog::info(fmt::format("job {} ({}) is {}{}{}", id, now.name, to_string(now.state),
+                           now.reason.empty() ? "" : ": ", now.reason));
   publish(id, "status", to_json(now));
   std::vector<Jobs::Done> answered;
   for (auto [waiter, end] = waiters_.equal_range(id); waiter != end;) {

@@ -131,7 +131,7 @@ void Lifecycle::finish_rejections() {
           return reject_folder(job, home, rejected.folder, rejected.reason), true;
         },
         [](const auto&, const std::optional<Error>& error) {
-          if (error) spdlog::error("{}", error->what());
+          if (error) spdlog::error(error->what());
         });
   }
 }
@@ -148,8 +148,8 @@ void Lifecycle::stop(int timeout_ms, std::function<void()> done) {
   stop_timer_.expires_after(std::chrono::milliseconds(timeout_ms));
   stop_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (cancelled) return;
-    spdlog::info("{} workers are still writing their resume points; they end by themselves",
-                 supervisor_.num_running());
+    spdlog::info(fmt::format("{} workers are still writing their resume points; they end by themselves",
+                             supervisor_.num_running()));
     supervisor_.abandon_all();
     stopped_();
   });
@@ -163,7 +163,7 @@ void Lifecycle::arrived(const std::vector<Arrival>& arrivals) {
   try {
     ledger_.add(jobs);
   } catch (const Error& error) {
-    spdlog::error("{}; the folders stay in incoming/", error.what());
+    spdlog::error(fmt::format("{}; the folders stay in incoming/", error.what()));
     for (const auto& arrival : arrivals) intake_.release(arrival.path);  // they settle anew
     return;
   }
@@ -283,7 +283,8 @@ void Lifecycle::reject(int64_t id, const std::string& reason) {
            verdict] { return reject_folder(job, home, verdict.folder, verdict.reason), true; },
           [this, id, verdict, source = job.source](const auto&, const std::optional<Error>& error) {
             if (error)
-              spdlog::error("the rejected folder of job {} could not be moved: {}", id, error->what());
+              spdlog::error(
+                  fmt::format("the rejected folder of job {} could not be moved: {}", id, error->what()));
             rejecting_.erase(verdict.folder);
             intake_.release(source);
             ledger_.record(id, verdict);
@@ -362,7 +363,7 @@ void Lifecycle::wait_for_survivor(int64_t id) {
   ledger_.note(id, fmt::format("attempt {} outlived its daemon; the next one starts when it has ended",
                                live.job.attempt));
   later(id, options_.config.worker.stop_timeout_s, [id, lock] {
-    spdlog::warn("job {}: the worker that outlived its daemon does not end and is killed", id);
+    spdlog::warn(fmt::format("job {}: the worker that outlived its daemon does not end and is killed", id));
     kill_lock_holder(lock);
   });
 }
@@ -418,7 +419,7 @@ void Lifecycle::message(int64_t id, const Json& report) {
     live->resume_iteration = event.value("iteration", int64_t{0});
     return;
   } else if (type != "checkpoint" && type != "log") {
-    spdlog::debug("job {}: a message of the unknown type {}", id, type);
+    spdlog::debug(fmt::format("job {}: a message of the unknown type {}", id, type));
     return;
   }
   ledger_.publish(id, type, event);

@@ -105,7 +105,8 @@ void Lifecycle::quarantine_scorer(const Job& job, const AttemptEnd& end) const t
             .at = time_text(std::chrono::system_clock::now())},
            plugins::options_of(*failed, plan, folder, plugins::host_program_beside_executable()), "scorer");
 } catch (const std::exception& error) {
-  spdlog::error("the scorer of job {} could not be put into quarantine: {}", job.id, error.what());
+  spdlog::error(
+      fmt::format("the scorer of job {} could not be put into quarantine: {}", job.id, error.what()));
 }
 
 }  // namespace rft::jobs

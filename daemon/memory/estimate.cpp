@@ -307,7 +307,7 @@ Estimate estimate_from_json(const Json& json) {
 }
 
 void write_estimate(const std::filesystem::path& job_folder, const Estimate& estimate) {
-  write_file_atomically(job_folder / kFile, to_json(estimate).dump(1) + "\n");
+  write_file_atomically(job_folder / kFile, dump_json(to_json(estimate), 1) + "\n");
 }
 
 std::optional<Estimate> read_estimate(const std::filesystem::path& job_folder) {

@@ -87,7 +87,7 @@ void Quarantine::add(QuarantineReport report, const HostOptions& options, const 
     fs::copy_file(options.failed_input, made / "input.jsonl");
   else
     write_file_atomically(made / "input.jsonl", "");
-  write_file_atomically(made / "report.json", to_json(report).dump(2) + "\n");
+  write_file_atomically(made / "report.json", dump_json(to_json(report), 2) + "\n");
   publish_folder(made, target);
 }
 

@@ -18,7 +18,7 @@ Event decode_event(std::string_view bytes) {
   const Json json = parse_json(bytes, "event");
   try {
     if (json.at("v").get<int>() != kProtocolVersion)
-      throw Error(ErrorCode::unsupported, "an event of protocol version " + json.at("v").dump());
+      throw Error(ErrorCode::unsupported, "an event of protocol version " + dump_json(json.at("v")));
     return {json.at("topic"), json.at("boot"), json.at("seq"), json.at("time"), json.at("data")};
   } catch (const Json::exception& error) {
     throw Error(ErrorCode::invalid_argument, std::string("not an event: ") + error.what());

@@ -25,7 +25,7 @@ Reply decode_reply(std::string_view bytes) {
   const Json json = parse_json(bytes, "reply");
   try {
     if (json.at("v").get<int>() != kProtocolVersion)
-      throw Error(ErrorCode::unsupported, "the daemon speaks version " + json.at("v").dump() +
+      throw Error(ErrorCode::unsupported, "the daemon speaks version " + dump_json(json.at("v")) +
                                               " of the protocol, this client version " +
                                               std::to_string(kProtocolVersion));
     auto id = json.at("id").get<std::string>();

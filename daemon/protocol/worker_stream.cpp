@@ -71,7 +71,7 @@ WorkerHello hello_from_json(const Json& message) {
   return reading("hello", [&] {
     expect_type(message, "hello");
     if (message.at("v").get<int>() != kWorkerStreamVersion)
-      throw Error(ErrorCode::unsupported, "the worker speaks version " + message.at("v").dump() +
+      throw Error(ErrorCode::unsupported, "the worker speaks version " + dump_json(message.at("v")) +
                                               " of the worker stream, this daemon version " +
                                               std::to_string(kWorkerStreamVersion));
     return WorkerHello{message.at("job"), message.at("attempt"), message.at("token"), message.at("pid")};

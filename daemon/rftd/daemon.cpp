@@ -69,7 +69,7 @@ void run_daemon(const fs::path& root, int ready_fd) {
   const auto config = config::read_daemon_config(held.home.config());
   start_log(config.log);
   require_interpreters(config);
-  spdlog::info("rftd {} serves {}", RFT_VERSION, held.home.root.string());
+  spdlog::info("rftd " RFT_VERSION " serves " + held.home.root.string());
 
   plugins::prepare_cgroups();
   asio::io_context io(1);
@@ -83,7 +83,7 @@ void run_daemon(const fs::path& root, int ready_fd) {
   jobs.start();
   // Tried now rather than when the first job comes.
   if (const auto& isolation = plugins::available_isolation(); !isolation.missing.empty())
-    spdlog::warn("plugins are not kept apart as they could be: {}", isolation.missing);
+    spdlog::warn("plugins are not kept apart as they could be: " + isolation.missing);
 
   asio::posix::stream_descriptor stop_signals(io, held_signals.release());
   stop_signals.async_wait(asio::posix::stream_descriptor::wait_read,

@@ -1,6 +1,6 @@
 #include "rftd/log.h"
 
-#include <fmt/chrono.h>
+#include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -9,6 +9,7 @@
 
 #include <memory>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 namespace rft::daemon {
@@ -19,8 +20,9 @@ class JsonFormatter : public spdlog::formatter {
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
     const auto time = std::chrono::time_point_cast<std::chrono::microseconds>(message.time);
     const auto micros = time.time_since_epoch().count() % 1'000'000;
-    const Json line = {{"time", fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z",
-                                            fmt::gmtime(std::chrono::system_clock::to_time_t(time)), micros)},
+    std::string time_text = utc_text(message.time);
+    time_text.insert(time_text.size() - 1, fmt::format(".{:06}", micros));
+    const Json line = {{"time", time_text},
                        {"level", std::string(spdlog::level::to_string_view(message.level).data())},
                        {"message", std::string(message.payload.data(), message.payload.size())}};
     const std::string text = dump_json(line) + "\n";

@@ -22,7 +22,7 @@ constexpr const char* kQwen2Split =
 Json content_of(const Json& token) { return token.is_object() ? token.value("content", Json()) : token; }
 
 int64_t id_of(const Json& id, const std::string& token) {
-  const std::string digits = id.is_string() ? id.get<std::string>() : id.dump();
+  const std::string digits = id.is_string() ? id.get<std::string>() : dump_json(id);
   uint32_t number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size())
@@ -100,7 +100,7 @@ class AddedTokens {
 Json added_tokens(const fs::path& model_dir, const Json& config, const Json& vocabulary) {
   AddedTokens tokens(vocabulary);
   const Json named = config.value("added_tokens_decoder", Json::object());
-  for (const auto& [id, token] : named.items()) tokens.add(token, id_of(id, content_of(token).dump()));
+  for (const auto& [id, token] : named.items()) tokens.add(token, id_of(id, dump_json(content_of(token))));
   const Json older = read_config(model_dir / "added_tokens.json");
   for (const auto& [token, id] : older.items())
     tokens.add({{"content", token}, {"special", false}, {"normalized", true}}, id_of(id, token));

@@ -34,7 +34,7 @@ void train_bpe(std::span<const std::string> texts, const BpeOptions& options,
   if (!options.special_tokens.empty()) config["additional_special_tokens"] = options.special_tokens;
   std::filesystem::create_directories(model_dir);
   write_file_atomically(model_dir / "tokenizer.json", tokenizer);
-  write_file_atomically(model_dir / "tokenizer_config.json", config.dump(2) + "\n");
+  write_file_atomically(model_dir / "tokenizer_config.json", dump_json(config, 2) + "\n");
 }
 
 }  // namespace rft::text

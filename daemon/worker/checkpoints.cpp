@@ -101,7 +101,7 @@ Json summary_of(const Run& run) {
 
 void write_summary(const Run& run) {
   if (!run.ranks.first()) return;
-  write_file_atomically(run.folder.summary(), summary_of(run).dump(2) + "\n");
+  write_file_atomically(run.folder.summary(), dump_json(summary_of(run), 2) + "\n");
 }
 
 }  // namespace rft::worker

@@ -67,7 +67,7 @@ void make_model(const NewModelOptions& options) {
   try {
     text::train_bpe(texts, {.vocab_size = options.vocabulary, .eos_token = kEndOfText}, temporary);
     const engine::ModelConfig config = config_of(options, text::Tokenizer::load(temporary));
-    write_file_atomically(temporary / "config.json", engine::to_config_json(config).dump(2) + "\n");
+    write_file_atomically(temporary / "config.json", dump_json(engine::to_config_json(config), 2) + "\n");
     engine::Decoder::random(config, options.seed, {})->save_weights(temporary);
     publish_folder(temporary, target);
   } catch (...) {

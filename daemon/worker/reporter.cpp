@@ -1,9 +1,7 @@
 #include "worker/reporter.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <ctime>
 #include <iostream>
 
 #include "base/clock.h"
@@ -13,7 +11,7 @@ namespace {
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(100);
 
-std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+std::string utc_now() { return utc_text(std::chrono::system_clock::now()); }
 
 }  // namespace
 

@@ -55,7 +55,7 @@ Json to_json(const RunState& state) {
 RunState run_state_from_json(const Json& json) {
   try {
     if (json.at("v") != kStateVersion)
-      throw Error(ErrorCode::unsupported, "state version " + json.at("v").dump() + " is not known here");
+      throw Error(ErrorCode::unsupported, "state version " + dump_json(json.at("v")) + " is not known here");
     RunState state;
     state.warmup_step = json.at("warmup_step");
     state.reference_frozen = json.at("reference_frozen");
@@ -86,7 +86,7 @@ void ResumePoints::write(const RunState& state, const std::function<void(const f
   fs::remove_all(temporary);
   fs::create_directory(temporary);
   save_tensors(temporary);
-  write_file_atomically(temporary / "state.json", to_json(state).dump(2));
+  write_file_atomically(temporary / "state.json", dump_json(to_json(state), 2));
   const auto points = newest_first();
   publish_folder(temporary, folder_ / point_name(points.empty() ? 1 : point_number(points.front()) + 1));
   for (size_t i = kPointsKept - 1; i < points.size(); ++i) fs::remove_all(points[i]);

@@ -64,5 +64,5 @@ int main(int argc, char** argv) {
   worker::Run run(folder, {.host_program = plugins::host_program_beside_executable()}, reporter,
                   engine::Ranks::alone());
   worker::run_pipeline(run);
-  if (fatal_time == 0) write_file_atomically(folder.root / "counts.json", Json(times).dump());
+  if (fatal_time == 0) write_file_atomically(folder.root / "counts.json", dump_json(Json(times)));
 }

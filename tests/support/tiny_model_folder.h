@@ -51,12 +51,12 @@ inline void write_tiny_model(const std::filesystem::path& folder) {
     header[name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
   }
-  std::string text = header.dump();
+  std::string text = dump_json(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   std::string file;
   for (int byte = 0; byte < 8; ++byte) file += static_cast<char>(text.size() >> (8 * byte));
   write_text(folder / "model.safetensors", file + text + std::string(static_cast<size_t>(offset), '\0'));
-  write_text(folder / "config.json", config.dump());
+  write_text(folder / "config.json", dump_json(config));
 }
 
 }  // namespace rft

@@ -53,7 +53,7 @@ class WorkerListener {
   // Several messages that arrive as one.
   void write_together(const std::vector<Json>& messages) {
     std::string bytes;
-    for (const Json& message : messages) bytes += message.dump() + "\n";
+    for (const Json& message : messages) bytes += dump_json(message) + "\n";
     boost::asio::write(peer_, boost::asio::buffer(bytes));
   }
   void close() {

@@ -29,11 +29,12 @@ Json read_index(const fs::path& dir, const std::string& kind) {
   Json index = parse_json(read_file(file), file.string());
   if (!index.is_object() || index.value("format", Json()) != kFormat) damaged(file, "is no training state");
   if (index.value("version", Json()) != kVersion) {
-    throw Error(ErrorCode::unsupported, file.string() + ": version " + index.value("version", Json()).dump() +
+    throw Error(ErrorCode::unsupported, file.string() + ": version " +
+                                            dump_json(index.value("version", Json())) +
                                             "; this program reads version " + std::to_string(kVersion));
   }
   if (index.value("kind", Json()) != kind) {
-    damaged(file, "is of kind " + index.value("kind", Json()).dump() + ", not \"" + kind + "\"");
+    damaged(file, "is of kind " + dump_json(index.value("kind", Json())) + ", not \"" + kind + "\"");
   }
   if (!index.value("numbers", Json()).is_object() || !index.value("files", Json()).is_object()) {
     damaged(file, "has no numbers or no files");
@@ -68,7 +69,7 @@ void write_training_state(const fs::path& dir, const TrainingState& state) {
                       {"kind", state.kind},
                       {"numbers", state.numbers},
                       {"files", files}};
-  write_file_atomically(temporary / "state.json", index.dump(1) + "\n");
+  write_file_atomically(temporary / "state.json", dump_json(index, 1) + "\n");
   publish_folder(temporary, dir);
 }
 

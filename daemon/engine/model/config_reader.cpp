@@ -84,7 +84,8 @@ void ConfigReader::only(const char* key, const Json& supported) const {
 
 void ConfigReader::is_unsupported(const char* key) const {
   const Json& value = at(key);
-  unsupported_.push_back(name(key) + " = " + (value.is_string() ? value.get<std::string>() : value.dump()));
+  unsupported_.push_back(name(key) + " = " +
+                         (value.is_string() ? value.get<std::string>() : dump_json(value)));
 }
 
 }  // namespace rft::engine

@@ -68,7 +68,7 @@ void write_adapter(const LoraAdapter& adapter, const ModelConfig& model, const s
   fs::remove_all(building);  // left by one that was killed
   fs::create_directories(building);
   write_file_atomically(building / "adapter_config.json",
-                        to_adapter_config_json(adapter.config, model, base).dump(2) + "\n");
+                        dump_json(to_adapter_config_json(adapter.config, model, base), 2) + "\n");
   write_tensors(building / "adapter_model.safetensors", adapter.factors);
   publish_folder(building, dir);
 }

@@ -75,7 +75,7 @@ bool is_off(const Json& value) {
 void refuse_unsupported(const Json& json, const fs::path& file) {
   const auto refuse = [&](const std::string& key, const Json& value) {
     throw Error(ErrorCode::unsupported,
-                file.string() + ": " + key + " = " + value.dump() + " is not supported");
+                file.string() + ": " + key + " = " + dump_json(value) + " is not supported");
   };
   if (const Json type = json.value("peft_type", Json()); type != "LORA") refuse("peft_type", type);
   if (const Json bias = json.value("bias", Json("none")); bias != "none") refuse("bias", bias);
