@@ -8,12 +8,16 @@
 
 namespace rft::engine {
 
-// softmax(q · kᵀ · scale) · v, where a token looks at itself and what is before it: q (B, A, T, D), k and v
-// (B, K, T, D) -> (B, A, T, D), laid out as (B, T, A, D). A/K query heads share a key-value head.
-at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale);
+// softmax(q · kᵀ · scale) · v, where a token looks at itself and what is before it in its sequence: q (B, A,
+// T, D), k and v (B, K, T, D) -> (B, A, T, D), laid out as (B, T, A, D). A/K query heads share a key-value
+// head. Each row is a sequence; or, where `counts` is given, B is 1 and its positions are those of sequences
+// of so many tokens, one behind the other.
+at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                            at::IntArrayRef counts = {});
 
 namespace reference {
-at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale);
+at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                            at::IntArrayRef counts = {});
 }  // namespace reference
 
 }  // namespace rft::engine

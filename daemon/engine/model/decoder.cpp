@@ -11,6 +11,7 @@
 #include "engine/model/initialise.h"
 #include "engine/model/kernels.h"
 #include "engine/model/recomputed.h"
+#include "engine/model/unpadded.h"
 #include "engine/model/weight_files.h"
 
 namespace rft::engine {
@@ -88,6 +89,12 @@ at::Tensor long_tensor(std::span<const int64_t> values, at::Device device) {
   return at::tensor(at::ArrayRef<int64_t>(values.data(), values.size()), at::kLong).to(device);
 }
 
+// `lengths`, or where they are empty those of the rows of ids (B, T).
+std::vector<int64_t> or_whole(std::span<const int64_t> lengths, const at::Tensor& ids) {
+  if (lengths.empty()) return std::vector<int64_t>(static_cast<size_t>(ids.size(0)), ids.size(1));
+  return {lengths.begin(), lengths.end()};
+}
+
 }  // namespace
 
 at::ScalarType fast_compute_dtype(at::Device device) {
@@ -153,23 +160,35 @@ at::Tensor Decoder::embed(const at::Tensor& ids, const at::Tensor& positions) co
 }
 
 at::Tensor Decoder::hidden_states(const at::Tensor& ids, std::span<const int64_t> lengths) const {
-  return run(ids, lengths, {});
+  const int64_t T = ids.size(1);
+  return run(embed(ids, at::arange(T, ids.options())), placer_.sequences(T, or_whole(lengths, ids)), {});
+}
+
+bool Decoder::pads(int64_t longest) const {
+  const auto cuts = [longest](const LayerWeights& layer) {
+    return layer.switches.window > 0 && longest > layer.switches.window;
+  };
+  const std::vector<LayerWeights>& layers = weights().layers;
+  return !options_.device.is_cpu() || config_.attention_softcap > 0 ||
+         std::any_of(layers.begin(), layers.end(), cuts);
 }
 
 at::Tensor Decoder::states_at(const at::Tensor& ids, std::span<const int64_t> lengths,
                               const at::Tensor& positions) const {
-  return run(ids, lengths, positions);
+  const int64_t B = ids.size(0), T = ids.size(1);
+  const std::vector<int64_t> known = or_whole(lengths, ids);
+  if (pads(T)) return run(embed(ids, at::arange(T, ids.options())), placer_.sequences(T, known), positions);
+  const Unpadded tokens = without_padding(positions, B, T);
+  const at::Tensor row = ids.flatten().index_select(0, tokens.tokens).unsqueeze(0);  // (1, N)
+  return run(embed(row, tokens.places), placer_.unpadded(T, known, tokens), tokens.positions);
 }
 
-// Of all positions where `positions` is undefined.
-at::Tensor Decoder::run(const at::Tensor& ids, std::span<const int64_t> lengths,
+// The embedded tokens (B, T, H) through the layers and the final norm; of all positions where `positions` is
+// undefined.
+at::Tensor Decoder::run(const at::Tensor& embedded, const std::vector<Placement>& placements,
                         const at::Tensor& positions) const {
   const ModelWeights& w = weights();
-  const int64_t B = ids.size(0), T = ids.size(1);
-  const std::vector<int64_t> whole(static_cast<size_t>(B), T);
-  const std::vector<Placement> placements =
-      placer_.sequences(T, lengths.empty() ? std::span<const int64_t>(whole) : lengths);
-  at::Tensor x = embed(ids, at::arange(T, ids.options()));  // (B, T, H)
+  at::Tensor x = embedded;
   const bool checkpointing = options_.gradient_checkpointing && at::GradMode::is_enabled();
   for (size_t i = 0; i < w.layers.size(); ++i) {
     const bool is_last = i + 1 == w.layers.size();

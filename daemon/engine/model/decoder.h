@@ -84,9 +84,12 @@ class Decoder {
   at::Tensor hidden_states(const at::Tensor& ids, std::span<const int64_t> lengths = {}) const;
 
   // Of those the ones at `positions` (M) int64 of B·T -> (M, H). What only they need, the last layer's
-  // feed-forward, is done for them alone.
+  // feed-forward, is done for them alone; padding is computed only where pads() says so.
   at::Tensor states_at(const at::Tensor& ids, std::span<const int64_t> lengths,
                        const at::Tensor& positions) const;
+  // Whether states_at computes the padding of sequences of up to `longest` tokens along: on a GPU, and where
+  // attention needs more than causality (a window, soft-capped scores).
+  bool pads(int64_t longest) const;
   // hidden (..., H) -> (..., V) float32. Differentiable.
   at::Tensor logits(const at::Tensor& hidden) const;
 
@@ -120,7 +123,8 @@ class Decoder {
 
  private:
   const ModelWeights& weights() const;
-  at::Tensor run(const at::Tensor& ids, std::span<const int64_t> lengths, const at::Tensor& positions) const;
+  at::Tensor run(const at::Tensor& x, const std::vector<Placement>& placements,
+                 const at::Tensor& positions) const;
   bool has_packed_step() const;
   at::Tensor reference_step(std::span<const int64_t> ids, std::span<const int64_t> positions,
                             KvCache& cache) const;

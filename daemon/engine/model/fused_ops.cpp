@@ -89,14 +89,16 @@ struct SiluProduct : Function<SiluProduct> {
 at::Tensor turn_heads(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, float direction) {
   const int64_t B = x.size(0), A = x.size(1), T = x.size(2), D = x.size(3), R = cos.size(-1);
   at::Tensor out = at::empty({B, T, A, D}, x.options());
+  const int64_t of_row = x.stride(0), of_head = x.stride(1), of_position = x.stride(2);
+  const float *all = numbers(x), *cosines = numbers(cos), *sines = numbers(sin);
   float* to = out.data_ptr<float>();
   at::parallel_for(0, B * T, rows_per_thread(A * D), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t t = row % T;
-      const float* from = numbers(x) + row / T * x.stride(0) + t * x.stride(2);
+      const float* from = all + row / T * of_row + t * of_position;
       for (int64_t a = 0; a < A; ++a) {
-        kernels::rotate_head(from + a * x.stride(1), numbers(cos) + t * R, numbers(sin) + t * R, R, D,
-                             direction, to + (row * A + a) * D);
+        kernels::rotate_head(from + a * of_head, cosines + t * R, sines + t * R, R, D, direction,
+                             to + (row * A + a) * D);
       }
     }
   });

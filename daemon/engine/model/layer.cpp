@@ -77,10 +77,11 @@ at::Tensor attend_capped(const at::Tensor& q, const at::Tensor& k, const at::Ten
 
 // -> (B, A, S, D)
 at::Tensor attend(const ModelConfig& config, const LayerWeights& weights, const at::Tensor& q,
-                  const at::Tensor& k, const at::Tensor& v, const at::Tensor& mask) {
+                  const at::Tensor& k, const at::Tensor& v, const Placement& placement) {
+  const at::Tensor& mask = placement.mask;
   const double scale = attention_scale(config, weights.switches);
   if (config.attention_softcap > 0) return attend_capped(q, k, v, mask, scale, config.attention_softcap);
-  if (!mask.defined()) return causal_attention(q, k, v, scale);
+  if (!mask.defined()) return causal_attention(q, k, v, scale, placement.counts);
   return at::scaled_dot_product_attention(q, k, v, mask, 0.0, /*is_causal=*/false, scale,
                                           /*enable_gqa=*/config.num_heads != config.num_kv_heads);
 }
@@ -105,7 +106,7 @@ at::Tensor attend_sequences(const ModelConfig& config, const LayerWeights& weigh
                             const Placement& placement, KeysValues* keep) {
   const auto [q, k, v] = project(config, weights, apply(config, weights.attention_norm, x), placement.rope);
   if (keep != nullptr) *keep = {k, v};
-  return join_heads(attend(config, weights, q, k, v, placement.mask));
+  return join_heads(attend(config, weights, q, k, v, placement));
 }
 
 }  // namespace
@@ -176,7 +177,7 @@ at::Tensor step_layer(const ModelConfig& config, const LayerWeights& weights, co
     return cache.narrow(0, 0, B).narrow(2, 0, T).to(at::kFloat);
   };
   const at::Tensor all_keys = put(keys, k), all_values = put(values, v);
-  const at::Tensor attended = attend(config, weights, q, all_keys, all_values, placement.mask);
+  const at::Tensor attended = attend(config, weights, q, all_keys, all_values, placement);
   return finish(config, weights, stream, join_heads(attended)).squeeze(1);
 }
 

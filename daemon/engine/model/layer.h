@@ -6,6 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "engine/model/model_config.h"
 #include "engine/model/rope.h"
 
@@ -80,6 +82,9 @@ at::Tensor soft_cap(const at::Tensor& x, double cap);
 struct Placement {
   RopeTable rope;   // broadcasts to (B, heads, T, D); undefined where the layer has no rotary embedding
   at::Tensor mask;  // (T, T), or (B, 1, 1, C): true where a token may look; undefined: at all before it
+  // Where B is 1: the tokens of each of the sequences that stand one behind the other in the row; empty: it
+  // is one sequence.
+  std::vector<int64_t> counts;
 };
 
 struct KeysValues {

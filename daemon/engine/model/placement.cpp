@@ -22,21 +22,33 @@ std::vector<Placement> Placer::by_layer(const Table& table, const Mask& mask) co
   for (const LayerSwitches& layer : layers_) {
     if (!tables.contains(layer.positions)) tables[layer.positions] = table(layer.positions);
     if (!masks.contains(layer.window)) masks[layer.window] = mask(layer.window);
-    placements.push_back({tables[layer.positions], masks[layer.window]});
+    placements.push_back({tables[layer.positions], masks[layer.window], {}});
   }
   return placements;
 }
 
 std::vector<Placement> Placer::sequences(int64_t T, std::span<const int64_t> lengths) {
   return by_layer(
-      [&](PositionEmbedding positions) {
-        RopeTables& tables = positions == PositionEmbedding::local_rope ? *local_rope_ : rope_;
-        return tables.of_sequences(T, lengths);
-      },
+      [&](PositionEmbedding positions) { return tables(positions).of_sequences(T, lengths); },
       [&](int64_t window) {
         if (window == 0 || T <= window) return at::Tensor();
         return at::ones({T, T}, at::TensorOptions().dtype(at::kBool).device(device_)).tril().triu(1 - window);
       });
+}
+
+std::vector<Placement> Placer::unpadded(int64_t T, std::span<const int64_t> lengths, const Unpadded& tokens) {
+  std::vector<Placement> placements = by_layer(
+      [&](PositionEmbedding positions) {
+        const RopeTable padded = tables(positions).of_sequences(T, lengths);
+        auto rows = [&](const at::Tensor& table) {  // (N, R)
+          return table.dim() == 2 ? table.index_select(0, tokens.places)
+                                  : table.flatten(0, 2).index_select(0, tokens.tokens);
+        };
+        return RopeTable{rows(padded.cos), rows(padded.sin)};
+      },
+      [](int64_t) { return at::Tensor(); });
+  for (Placement& placement : placements) placement.counts = tokens.counts;
+  return placements;
 }
 
 std::vector<Placement> Placer::step(std::span<const int64_t> positions) {
@@ -48,8 +60,7 @@ std::vector<Placement> Placer::step(std::span<const int64_t> positions) {
   const at::Tensor all = at::arange(T, own.options());
   return by_layer(
       [&](PositionEmbedding embedding) {
-        RopeTables& tables = embedding == PositionEmbedding::local_rope ? *local_rope_ : rope_;
-        const RopeTable& steps = tables.of_steps(T);
+        const RopeTable& steps = tables(embedding).of_steps(T);
         auto rows = [&](const at::Tensor& table) {  // (B, 1, 1, R)
           return table.index_select(0, own.flatten()).unsqueeze(1).unsqueeze(1);
         };

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "engine/model/decoder.h"
-#include "engine/model/token_memory.h"
 #include "engine/ppo/advantages.h"
 #include "engine/ppo/diagnostics.h"
 #include "engine/ppo/losses.h"
@@ -82,10 +81,9 @@ Statements ask(const Decoder& decoder, const Critic* critic, const FrozenIterati
   std::vector<int64_t> all(iteration.sequences.size());
   std::iota(all.begin(), all.end(), int64_t{0});
   const std::vector<int64_t> own = own_rows(iteration.sequences, all, ranks);
-  const int64_t max_tokens =
-      micro_batch_tokens(decoder.config(), decoder.compute_mode(), options.micro_batch_tokens);
   const at::Device device = iteration.episode_mask.device();
-  for (const std::vector<int64_t>& rows : micro_batches(iteration.sequences, own, max_tokens)) {
+  for (const std::vector<int64_t>& rows :
+       micro_batches_for(decoder, iteration.sequences, own, options.micro_batch_tokens)) {
     const TokenBatch batch =
         make_token_batch(iteration.sequences, rows, Targets::completion, with_end_values, device);
     Evaluation said = evaluate(decoder, critic != nullptr ? critic->shared_head() : nullptr, batch,

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include "engine/model/decoder.h"
-#include "engine/model/token_memory.h"
 #include "engine/ppo/losses.h"
 #include "engine/ppo/model_pass.h"
 
@@ -91,10 +90,9 @@ MinibatchReport accumulate_minibatch(const Decoder& policy, const Critic* critic
   const auto zero = [device] { return at::zeros({}, at::TensorOptions(device).dtype(at::kDouble)); };
   Sums sums{zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()};
   const ValueHead* shared_head = critic != nullptr ? critic->shared_head() : nullptr;
-  const int64_t max_tokens =
-      micro_batch_tokens(policy.config(), policy.compute_mode(), options.micro_batch_tokens);
   const std::vector<int64_t> own = own_rows(frozen.sequences, minibatch, ranks);
-  for (const std::vector<int64_t>& rows : micro_batches(frozen.sequences, own, max_tokens)) {
+  for (const std::vector<int64_t>& rows :
+       micro_batches_for(policy, frozen.sequences, own, options.micro_batch_tokens)) {
     const TokenBatch batch =
         make_token_batch(frozen.sequences, rows, Targets::completion, /*feed_ends=*/false, device);
     const at::Tensor places = batch.rows * mask.size(1) + batch.offsets;  // (M)

@@ -32,6 +32,15 @@ Values values_of(const States& states, const ValueHead& value_head) {
 
 }  // namespace
 
+std::vector<std::vector<int64_t>> micro_batches_for(const Decoder& decoder,
+                                                    std::span<const TokenSequence> sequences,
+                                                    std::span<const int64_t> rows, int64_t asked) {
+  int64_t longest = 0;
+  for (const int64_t row : rows) longest = std::max(longest, sequences[row].length());
+  return micro_batches(sequences, rows, micro_batch_tokens(decoder.config(), decoder.compute_mode(), asked),
+                       decoder.pads(longest));
+}
+
 Evaluation evaluate(const Decoder& decoder, const ValueHead* value_head, const TokenBatch& batch,
                     double temperature, bool with_entropy) {
   const at::NoGradGuard no_grad;

@@ -15,6 +15,12 @@ namespace rft::engine {
 
 class Decoder;
 
+// `rows` as the micro-batches that go through this decoder: of `asked` padded tokens each, for 0 of as many
+// as fit.
+std::vector<std::vector<int64_t>> micro_batches_for(const Decoder& decoder,
+                                                    std::span<const TokenSequence> sequences,
+                                                    std::span<const int64_t> rows, int64_t asked);
+
 struct Evaluation {
   at::Tensor log_probs;  // (M) float32
   at::Tensor entropy;    // (M) float32; undefined unless asked for

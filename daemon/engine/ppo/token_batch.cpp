@@ -61,7 +61,8 @@ TokenBatch make_token_batch(std::span<const TokenSequence> sequences, std::span<
 }
 
 std::vector<std::vector<int64_t>> micro_batches(std::span<const TokenSequence> sequences,
-                                                std::span<const int64_t> rows, int64_t max_tokens) {
+                                                std::span<const int64_t> rows, int64_t max_tokens,
+                                                bool pads) {
   const std::vector<int64_t> order = longest_first(sequences, rows);
   std::vector<std::vector<int64_t>> batches;
   int64_t longest = 0;
@@ -69,7 +70,7 @@ std::vector<std::vector<int64_t>> micro_batches(std::span<const TokenSequence> s
     const int64_t length = sequences[row].length();
     const int64_t padded = batches.empty() ? 0 : longest * static_cast<int64_t>(batches.back().size());
     const bool full = padded + longest > max_tokens;
-    const bool mostly_padding = padded >= kEnoughTokens && length * 20 < longest * 19;
+    const bool mostly_padding = pads && padded >= kEnoughTokens && length * 20 < longest * 19;
     if (batches.empty() || full || mostly_padding) {
       batches.emplace_back();
       longest = length;

@@ -40,9 +40,10 @@ TokenBatch make_token_batch(std::span<const TokenSequence> sequences, std::span<
                             Targets targets, bool feed_ends, at::Device device);
 
 // Cuts `rows` into micro-batches of at most `max_tokens` padded tokens (at least one sequence each), the
-// longest first, so that what does not fit in memory fails at once; sequences of like length go together.
+// longest first, so that what does not fit in memory fails at once; sequences of like length go together, and
+// where padding is computed, those of unlike length apart.
 std::vector<std::vector<int64_t>> micro_batches(std::span<const TokenSequence> sequences,
-                                                std::span<const int64_t> rows, int64_t max_tokens);
+                                                std::span<const int64_t> rows, int64_t max_tokens, bool pads);
 
 // The rows that are this rank's: of rows of every length about as many as each other rank has.
 std::vector<int64_t> own_rows(std::span<const TokenSequence> sequences, std::span<const int64_t> rows,

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "engine/checkpoint/training_state.h"
 #include "engine/model/decoder.h"
-#include "engine/model/token_memory.h"
 #include "engine/optim/adamw.h"
 #include "engine/optim/schedule.h"
 #include "engine/ppo/model_pass.h"
@@ -85,11 +84,9 @@ double Warmup::State::accumulate(const std::vector<int64_t>& rows) {
     total_weight += options.prompt_loss * static_cast<double>(examples[row].prompt_ids.size() - 1);
   }
   const Targets targets = options.prompt_loss > 0 ? Targets::prompt_and_completion : Targets::completion;
-  const int64_t max_tokens =
-      micro_batch_tokens(policy->config(), policy->compute_mode(), options.micro_batch_tokens);
   double loss = 0;
   for (const std::vector<int64_t>& micro_batch :
-       micro_batches(sequences, own_rows(sequences, rows, ranks), max_tokens)) {
+       micro_batches_for(*policy, sequences, own_rows(sequences, rows, ranks), options.micro_batch_tokens)) {
     const TokenBatch batch =
         make_token_batch(sequences, micro_batch, targets, /*feed_ends=*/false, policy->options().device);
     const at::Tensor weights =  // (M)

@@ -24,7 +24,7 @@ std::vector<at::Tensor> value_and_gradients(const decltype(causal_attention)& at
                                             double scale) {
   for (at::Tensor x : {inputs.q, inputs.k, inputs.v}) x.mutable_grad() = at::Tensor();
   const at::Tensor value =
-      attention(inputs.q.transpose(1, 2), inputs.k.transpose(1, 2), inputs.v.transpose(1, 2), scale);
+      attention(inputs.q.transpose(1, 2), inputs.k.transpose(1, 2), inputs.v.transpose(1, 2), scale, {});
   at::manual_seed(7);
   value.backward(at::randn(value.sizes()));
   return {value.detach(), inputs.q.grad(), inputs.k.grad(), inputs.v.grad()};
@@ -66,6 +66,26 @@ TEST(CausalAttention, TakesPartsOfOneProjection) {
   const at::Tensor fused = causal_attention(part(0), part(1), part(2), 0.3);
   EXPECT_LT((fused - reference::causal_attention(part(0), part(1), part(2), 0.3)).abs().max().item<double>(),
             1e-5);
+}
+
+TEST(CausalAttention, SequencesBehindEachOtherAreEachByItself) {
+  const std::vector<int64_t> counts = {5, 17, 1, 40};
+  at::manual_seed(4);
+  const auto row = [](int64_t heads) { return at::randn({1, 63, heads, 32}).transpose(1, 2); };
+  const at::Tensor q = row(4), k = row(2), v = row(2);
+  const at::Tensor slope = row(4);
+  const auto run = [&](const decltype(causal_attention)& attention) {
+    std::vector<at::Tensor> leaves, all;
+    for (const at::Tensor& x : {q, k, v}) leaves.push_back(x.detach().requires_grad_());
+    const at::Tensor value = attention(leaves[0], leaves[1], leaves[2], 0.2, counts);
+    value.backward(slope);
+    all.push_back(value.detach());
+    for (const at::Tensor& leaf : leaves) all.push_back(leaf.grad());
+    return all;
+  };
+  const auto fused = run(causal_attention), slow = run(reference::causal_attention);
+  for (size_t i = 0; i < slow.size(); ++i)
+    EXPECT_LT((fused[i] - slow[i]).abs().max().item<double>(), 1e-5) << "output " << i;
 }
 
 TEST(CausalAttention, IsTheSameBitForBitEachTime) {

@@ -132,6 +132,10 @@ TEST(Decoder, ARowsOwnLengthDecidesItsRotaryEmbedding) {
             1e-5);
   EXPECT_LT(largest_difference(together[1], decoder->hidden_states(ids_tensor(full))[0]), 1e-5);
   EXPECT_GT(largest_difference(together[0], decoder->hidden_states(both)[0]), 1e-2);
+  const at::Tensor positions = at::tensor({3, 8, 27, 15}, at::kLong);
+  EXPECT_LT(largest_difference(together.flatten(0, 1).index_select(0, positions),
+                               decoder->states_at(both, {{9, 14}}, positions)),
+            1e-5);
 }
 
 TEST(Decoder, GradientsReachEveryParameter) {

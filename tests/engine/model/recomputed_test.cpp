@@ -75,6 +75,20 @@ TEST(StatesAt, AreThoseOfAllPositions) {
   }
 }
 
+TEST(StatesAt, AreThoseOfAllPositionsThroughAWindow) {
+  ModelConfig config = tiny_config();
+  config.layers = {{.window = 4}, {}};
+  const auto decoder = tiny_decoder(7, at::kFloat, config);
+  EXPECT_FALSE(decoder->pads(4));
+  EXPECT_TRUE(decoder->pads(12));
+  const at::NoGradGuard no_grad;
+  const at::Tensor ids = at::tensor(some_ids(24, 3), at::kLong).view({2, 12});
+  const at::Tensor positions = at::tensor({7, 2, 23, 12}, at::kLong);
+  EXPECT_LT(largest_difference(decoder->hidden_states(ids).flatten(0, 1).index_select(0, positions),
+                               decoder->states_at(ids, {}, positions)),
+            1e-5);
+}
+
 TEST(GradientCheckpointing, KeepsMuchLessForTheBackwardPass) {
   ModelConfig config = tiny_config();
   config.num_layers = 12;

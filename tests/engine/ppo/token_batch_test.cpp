@@ -55,7 +55,7 @@ TEST(MicroBatches, StayUnderTheBudgetLongestFirstAndLoseNothing) {
   std::vector<int64_t> rows(sequences.size()), seen;
   std::iota(rows.begin(), rows.end(), int64_t{0});
   int64_t before = 1000;
-  for (const std::vector<int64_t>& batch : micro_batches(sequences, rows, 400)) {
+  for (const std::vector<int64_t>& batch : micro_batches(sequences, rows, 400, /*pads=*/true)) {
     ASSERT_FALSE(batch.empty());
     const int64_t longest = sequences[batch.front()].length();
     EXPECT_LE(longest * static_cast<int64_t>(batch.size()), 400);
@@ -71,20 +71,21 @@ TEST(MicroBatches, StayUnderTheBudgetLongestFirstAndLoseNothing) {
 TEST(MicroBatches, ASequenceBeyondTheBudgetGoesAlone) {
   const std::vector<int64_t> tokens(50, 1);
   const std::vector<TokenSequence> sequences(3, {{tokens.data(), 5}, {tokens.data(), 45}});
-  EXPECT_EQ(micro_batches(sequences, std::vector<int64_t>{0, 1, 2}, 10).size(), 3u);
+  EXPECT_EQ(micro_batches(sequences, std::vector<int64_t>{0, 1, 2}, 10, true).size(), 3u);
 }
 
 TEST(MicroBatches, PaddingIsLittleOnceTheCoresAreBusy) {
   const std::vector<int64_t> tokens(100, 1);
-  const auto batches_with = [&tokens](size_t shorter) {
+  const auto batches_with = [&tokens](size_t shorter, bool pads) {
     std::vector<TokenSequence> sequences(11, {{tokens.data(), 1}, {tokens.data(), 99}});
     sequences.push_back({{tokens.data(), 1}, {tokens.data(), shorter - 1}});
     std::vector<int64_t> rows(sequences.size());
     std::iota(rows.begin(), rows.end(), int64_t{0});
-    return micro_batches(sequences, rows, 1 << 20).size();
+    return micro_batches(sequences, rows, 1 << 20, pads).size();
   };
-  EXPECT_EQ(batches_with(95), 1u);
-  EXPECT_EQ(batches_with(94), 2u);
+  EXPECT_EQ(batches_with(95, true), 1u);
+  EXPECT_EQ(batches_with(94, true), 2u);
+  EXPECT_EQ(batches_with(94, false), 1u);
 }
 
 TEST(MicroBatches, SequencesOfUnlikeLengthDoNotPadEachOther) {
@@ -93,7 +94,7 @@ TEST(MicroBatches, SequencesOfUnlikeLengthDoNotPadEachOther) {
   sequences.insert(sequences.end(), 4, {{tokens.data(), 1}, {tokens.data(), 9}});
   std::vector<int64_t> rows(sequences.size());
   std::iota(rows.begin(), rows.end(), int64_t{0});
-  const auto batches = micro_batches(sequences, rows, 1 << 20);
+  const auto batches = micro_batches(sequences, rows, 1 << 20, true);
   ASSERT_EQ(batches.size(), 2u);
   EXPECT_EQ(batches[1], (std::vector<int64_t>{4, 5, 6, 7}));
 }
