@@ -147,11 +147,6 @@ void slope_of_scores(float* scores, float* slopes, int64_t seen, int64_t width, 
   }
 }
 
-void clear(const Heads& head, int64_t T, int64_t D) {
-  for (int64_t t = 0; t < T; ++t)
-    for (int64_t d = 0; d < D; ++d) head.first[t * head.of_position + d] = 0;
-}
-
 }  // namespace
 
 int64_t causal_attention_scratch(const AttentionShape& shape) {
@@ -174,13 +169,13 @@ void causal_attention(const AttentionShape& shape, const AttentionInputs& inputs
       const int64_t rows = at_most(kRows, T - t), seen = t + rows, width = round_up(seen, kColumns);
       const Left queries{q.first + g * q.of_head + t * q.of_position, q.of_position};
       multiply<false, false>(queries, rows, keys, kColumns * D, D, width, scores, width);
-      float totals[kRows];
+      float shares[kRows];
       for (int64_t i = 0; i < rows; ++i)
-        totals[i] = weigh(scores + i * width, t + i + 1, width, scale, log_sums + g * T + t + i);
+        shares[i] = 1 / weigh(scores + i * width, t + i + 1, width, scale, log_sums + g * T + t + i);
       float* const to = out.first + g * out.of_head + t * out.of_position;
       multiply<false, false>({scores, width}, rows, values, T * kColumns, seen, D, to, out.of_position);
       for (int64_t i = 0; i < rows; ++i)
-        for (int64_t d = 0; d < D; ++d) to[i * out.of_position + d] /= totals[i];
+        for (int64_t d = 0; d < D; ++d) to[i * out.of_position + d] *= shares[i];
     }
   }
 }
@@ -202,8 +197,6 @@ void causal_attention_backward(const AttentionShape& shape, const AttentionInput
   pack(k.first, k.of_position, T, D, keys);
   pack_transposed(k.first, k.of_position, T, D, keys_across);
   pack_transposed(v.first, v.of_position, T, D, values_across);
-  clear(slopes.k, T, D);
-  clear(slopes.v, T, D);
   for (int64_t g = 0; g < G; ++g) {
     const float* const q_of = q.first + g * q.of_head;
     const float* const slope_of = slope.first + g * slope.of_head;
@@ -229,14 +222,16 @@ void causal_attention_backward(const AttentionShape& shape, const AttentionInput
                                slopes.q.first + g * slopes.q.of_head + t * slopes.q.of_position,
                                slopes.q.of_position);
       }
-      // Every key of the block gets its share of the queries from the first tile that sees it.
+      // Each key that the block sees gets its share, from the first tile of queries that see it. The first
+      // head's first block to see a key begins its sums.
       for (int64_t s = 0; s < end; s += kRows) {
         const int64_t rows = at_most(kRows, end - s), first = s > begin ? s : begin;
         const int64_t place = (first - begin) * width + s;
-        multiply<true, true>({weights + place, width}, rows, of_out + first * kColumns, panel, end - first, D,
-                             slopes.v.first + s * slopes.v.of_position, slopes.v.of_position);
-        multiply<true, true>({of_scores + place, width}, rows, queries + first * kColumns, panel, end - first,
-                             D, slopes.k.first + s * slopes.k.of_position, slopes.k.of_position);
+        const auto share = g == 0 && s >= begin ? multiply<true, false> : multiply<true, true>;
+        share({weights + place, width}, rows, of_out + first * kColumns, panel, end - first, D,
+              slopes.v.first + s * slopes.v.of_position, slopes.v.of_position);
+        share({of_scores + place, width}, rows, queries + first * kColumns, panel, end - first, D,
+              slopes.k.first + s * slopes.k.of_position, slopes.k.of_position);
       }
     }
   }
