@@ -126,7 +126,7 @@ size_t read_records(HostProcess& host, const AdapterOptions& options, const fs::
     const std::string body = host.ask(wire::encode_read(path), wire::FrameType::were_read, kReadTimeoutS,
                                       "reading " + input.string());
     wire::Conversion portion = wire::decode_were_read(body);
-    if (portion.refusal) throw Error(ErrorCode::invalid_argument, *portion.refusal);
+    if (portion.refusal) throw Error(ErrorCode::invalid_argument, host.explained(*portion.refusal));
     if (portion.examples.empty()) return num_records;
     // Its process holds a whole file's records: one that answers more than fits there answers for ever.
     if (options.memory_limit_bytes > 0 && lines.size() > options.memory_limit_bytes)
@@ -146,10 +146,12 @@ DatasetAdapter::DatasetAdapter(AdapterOptions options)
 
 DatasetAdapter::~DatasetAdapter() = default;
 
+bool DatasetAdapter::reads_files() const { return host_->plugin().reads_files; }
+
 size_t DatasetAdapter::convert(const fs::path& input, const fs::path& output) {
   std::string lines;
-  const size_t num_records = host_->plugin().reads_files ? read_records(*host_, options_, input, lines)
-                                                         : convert_lines(*host_, options_, input, lines);
+  const size_t num_records = reads_files() ? read_records(*host_, options_, input, lines)
+                                           : convert_lines(*host_, options_, input, lines);
   write_file_atomically(output, lines);
   return num_records;
 }

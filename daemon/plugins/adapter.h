@@ -26,6 +26,9 @@ class DatasetAdapter {
   DatasetAdapter(const DatasetAdapter&) = delete;
   DatasetAdapter& operator=(const DatasetAdapter&) = delete;
 
+  // Whether it takes whole files of a form of its own, and no records.
+  bool reads_files() const;
+
   // Reads `input` and writes the canonical records {"prompt", "output"?, "record"} to `output` (a temporary
   // file, synced and renamed). Answers their number. Throws Error(invalid_argument) "FILE:LINE: what is
   // wrong" for a line that is no JSON object or that the adapter refuses (a reader's own words for its file),

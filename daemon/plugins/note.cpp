@@ -152,12 +152,14 @@ std::string detect_implementation(const fs::path& file) {
 std::string detect_kind(const fs::path& file, const std::string& implementation) {
   if (implementation == "shared_object") return read_note(file).kind;
   if (implementation != "python") return "program";
-  bool adapts = false, scores = false;
+  bool adapts = false, reads = false, scores = false;
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     adapts = adapts || line.starts_with("def adapt(");
+    reads = reads || line.starts_with("def read(");
     scores = scores || line.starts_with("def score(") || line.starts_with("def grade(");
   }
+  adapts = adapts || (reads && !scores);
   return adapts == scores ? "program" : adapts ? RFT_KIND_DATASET_ADAPTER : RFT_KIND_SCORER;
 }
 

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <sstream>
 
+#include "plugins/note.h"
 #include "plugins/support.h"
 
 namespace rft::plugins {
@@ -252,6 +253,77 @@ TEST(PythonAdapter, MakesOneSeveralOrNoPromptsOfARecord) {
             R"({"prompt":"1","record":{"n":3}})"
             "\n"
             R"({"prompt":"2","record":{"n":3}})"
+            "\n");
+}
+
+// Reads a file of `text` with a reader in Python; answers the records, or what it was refused with.
+std::string read_with_script(const std::string& script, const std::string& text) {
+  const TemporaryFolder folder;
+  AdapterOptions reader = adapter_options(folder.write("reader.py", script, true), folder);
+  reader.kind = "python";
+  try {
+    convert_dataset(reader, folder.write("in.txt", text), folder.path() / "out.jsonl");
+    return read_file(folder.path() / "out.jsonl");
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+TEST(PythonReader, YieldsTheExamplesOfAFile) {
+  const char* const script =
+      "options = {}\n"
+      "def configure(given): options.update(given)\n"
+      "def read(path):\n"
+      "    print('to the log, not to the answers')\n"
+      "    for n, word in enumerate(open(path, encoding='utf-8').read().split()):\n"
+      "        yield {'prompt': word, 'output': str(n), 'record': {'n': n}} if n else {'prompt': word}\n";
+  EXPECT_EQ(read_with_script(script, "äöü two"), R"({"prompt":"äöü","record":{}})"
+                                                 "\n"
+                                                 R"({"prompt":"two","output":"1","record":{"n":1}})"
+                                                 "\n");
+  EXPECT_EQ(read_with_script(script, ""), "");
+}
+
+// Beyond one frame's worth of them, and several files one after the other.
+TEST(PythonReader, TakesLargeFilesInPortions) {
+  const TemporaryFolder folder;
+  AdapterOptions options = adapter_options(folder.write("reader.py",
+                                                        "def read(path):\n"
+                                                        "    for n in range(int(open(path).read())):\n"
+                                                        "        yield {'prompt': 'p' * (1 << 20)}\n",
+                                                        true),
+                                           folder);
+  options.kind = "python";
+  DatasetAdapter adapter(options);
+  for (const size_t wanted : {20, 8, 0, 1})
+    EXPECT_EQ(adapter.convert(folder.write("in.txt", std::to_string(wanted)), folder.path() / "out.jsonl"),
+              wanted);
+}
+
+TEST(PythonReader, SaysWhatIsWrongWithAFileOrWithItself) {
+  const auto read = [](const std::string& body) { return read_with_script("def read(path):\n" + body, "a"); };
+  EXPECT_EQ(read("    yield {'prompt': 'a'}\n    raise ValueError('no more')\n"),
+            "in.txt: ValueError: no more (reader.py:3)");
+  EXPECT_NE(read("    return 'a prompt'\n").find("in.txt: TypeError: read() must return a list of dicts"),
+            std::string::npos);
+  EXPECT_NE(read("    return [None]\n").find("among them is None"), std::string::npos);
+  EXPECT_NE(read("    return [{'output': 'a'}]\n").find("\"prompt\" is neither a string nor a list"),
+            std::string::npos);
+  EXPECT_NE(read("    import os\n    os._exit(3)\n").find("exited with code 3"), std::string::npos);
+}
+
+TEST(PythonReader, IsOneOnlyWithoutAdapt) {
+  const TemporaryFolder folder;
+  const auto kind = [&](const std::string& text) {
+    return detect_kind(folder.write("plugin.py", text), "python");
+  };
+  EXPECT_EQ(kind("def read(path):\n"), "dataset-adapter");
+  EXPECT_EQ(kind("def read(path):\ndef grade(sample, item):\n"), "scorer");
+  EXPECT_EQ(convert_with_script("adapter.py",
+                                "def read(path):\n    return []\n"
+                                "def adapt(record):\n    return {'prompt': 'by record'}\n",
+                                "{\"n\":0}\n"),
+            R"({"prompt":"by record","record":{"n":0}})"
             "\n");
 }
 

@@ -109,7 +109,12 @@ TEST(Conformance, ScriptsAreCheckedByTheirOwnRules) {
                 "skipped: it refuses made-up records (scorer picky.py: KeyError"),
             std::string::npos);
   found = checked("adapter.py", "def adapt(record): return {'prompt': record['input']}\n");
-  EXPECT_EQ(found, (std::map<std::string, std::string>{{"converts", "ok: "}, {"determinism", "ok: "}}));
+  const std::map<std::string, std::string> good = {{"converts", "ok: "}, {"determinism", "ok: "}};
+  EXPECT_EQ(found, good);
+  const std::string reader = "def read(path): return [{'prompt': open(path).read()}]\n";
+  EXPECT_EQ(verdicts(folder.write("reader.py", reader, true), "{}", "no JSON"), good);
+  EXPECT_EQ(checked("reader.py", reader)["converts"],
+            "skipped: it reads files of a form of its own: give one with --data");
 }
 
 TEST(Conformance, RefusedDataIsToBeReplacedByTheAuthors) {

@@ -12,6 +12,8 @@
 
 namespace rft::plugins::host {
 
+inline constexpr size_t kMaxPortionBytes = size_t{8} << 20;  // of a file's records in one answer
+
 class Plugin {
  public:
   virtual ~Plugin() = default;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "base/json.h"
 #include "base/pipe.h"
@@ -98,7 +99,7 @@ class Program : public Plugin {
     process_.wait(kEndWaitMs);
   }
 
-  wire::Opened opened() const override { return {name_, "", has_summary_}; }
+  wire::Opened opened() const override { return {name_, "", has_summary_, reads_files_}; }
 
   std::vector<wire::EpisodeResult> score(const std::vector<wire::EpisodeView>& episodes) override {
     std::string lines;
@@ -131,8 +132,22 @@ class Program : public Plugin {
     while (conversions.size() < records.size()) conversions.push_back(parse_conversion(next_line()));
     return conversions;
   }
-  wire::Conversion read(std::string_view) override {
-    throw PluginError(PluginFailure::protocol, "a program reads no data files");
+  // It answers the file's examples a line each as it finds them, and then null.
+  wire::Conversion read(std::string_view path) override {
+    if (!path.empty()) {
+      send(dump_json({{"read", path}}) + "\n");
+      reads_ = true;
+    }
+    wire::Conversion portion;
+    for (size_t bytes = 0; reads_ && bytes < kMaxPortionBytes;) {
+      const std::string line = next_line();
+      bytes += line.size();
+      wire::Conversion one = parse_conversion(line);
+      if (one.refusal) return one;
+      reads_ = !one.examples.empty();
+      std::ranges::move(one.examples, std::back_inserter(portion.examples));
+    }
+    return portion;
   }
 
  private:
@@ -154,6 +169,7 @@ class Program : public Plugin {
     if (!has("ready"))
       throw PluginError(PluginFailure::protocol, "it answered before it was asked: " + dump_json(Json(line)));
     has_summary_ = said.value("summary", false);
+    reads_files_ = said.value("reads", false);
   }
 
   // Gives the program `lines` to read, as far as it takes them; next_line() goes on with the rest.
@@ -236,6 +252,8 @@ class Program : public Plugin {
   size_t num_answered_ = 0;
   bool ended_ = false;
   bool has_summary_ = false;
+  bool reads_files_ = false;
+  bool reads_ = false;  // a file, and has not come to its end
 };
 
 }  // namespace

@@ -85,15 +85,22 @@ void check_same_scores(const ProgramTrial& trial) {
                   "record " + std::to_string(i) + " gets another score alone than in a batch");
 }
 
-// What the adapter makes of the records, as lines.
+std::string lines_of(const std::vector<Sample>& samples) {
+  std::string lines;
+  for (const Sample& sample : samples) lines += sample.record + "\n";
+  return lines;
+}
+
+// What the adapter makes of the records, or of the file, as lines.
 std::string convert_samples(const ProgramTrial& trial) {
   const TemporaryFolder folder = TemporaryFolder::in_tmp();
   const fs::path records = folder.path() / "records.jsonl", made = folder.path() / "made.jsonl";
   try {
-    std::string lines;
-    for (const Sample& sample : samples_of(trial.data)) lines += sample.record + "\n";
-    write_file_atomically(records, lines);
-    convert_dataset(trial.options, records, made);
+    DatasetAdapter adapter(trial.options);
+    if (adapter.reads_files() && trial.data.empty())
+      throw Skipped("it reads files of a form of its own: give one with --data");
+    if (!adapter.reads_files()) write_file_atomically(records, lines_of(samples_of(trial.data)));
+    adapter.convert(adapter.reads_files() ? trial.data : records, made);
     return read_file(made);
   } catch (const PluginError&) {
     throw;

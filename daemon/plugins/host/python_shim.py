@@ -6,6 +6,7 @@ A scorer's file defines one of
     def grade(sample, item): -> a number (or such a dict) for one episode
 and may define summarize(episodes): -> a dict of numbers over a whole split. An adapter's defines
     def adapt(record): -> a dict {"prompt", "output", "record"}, a list of them, or None to leave the record out
+    or read(path): -> a list (or a generator) of such dicts, all that is in the data file
 Both may define configure(options), called once. A file with none of its role's functions speaks the line protocol
 itself, and is run as it is. See docs/scorers.md and docs/adapters.md.
 """
@@ -21,7 +22,8 @@ import types
 ROLES = {
     "scorer": {"functions": ("score", "grade"), "options": "RFT_SCORER_OPTIONS",
                "lacks": "it has neither score() nor grade()"},
-    "dataset-adapter": {"functions": ("adapt",), "options": "RFT_ADAPTER_OPTIONS", "lacks": "it has no adapt()"},
+    "dataset-adapter": {"functions": ("adapt", "read"), "options": "RFT_ADAPTER_OPTIONS",
+                        "lacks": "it has neither adapt() nor read()"},
 }
 
 
@@ -212,6 +214,30 @@ def adapt(module, path, requests, write):
             write({"error": where(error, path)})
 
 
+def examples_of(values):
+    """What the user's read() returned, one by one as it makes them."""
+    wanted = 'read() must return a list of dicts with "prompt", or yield them'
+    if isinstance(values, (str, dict)) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{wanted}; it returned {values!r:.80}")
+    for value in values:
+        if not isinstance(value, dict):
+            raise TypeError(f"{wanted}; among them is {value!r:.80}")
+        yield {"record": {}, **value}
+
+
+def read(module, path, requests, write):
+    for line in requests:
+        file = json.loads(line)["read"]
+        try:
+            for value in examples_of(module.read(file)):
+                json.dumps(value, allow_nan=False)
+                write(value)
+            write(None)
+        except Exception as error:  # refuses the file
+            traceback.print_exc()
+            write({"error": f"{file}: {where(error, path)}"})
+
+
 def serve(module, path, requests, write):
     batch = []
     for line in requests:
@@ -246,7 +272,7 @@ def main():
         defined = set(defined_names(tree))
         if not defined.intersection(role["functions"]):
             for other_name, other in ROLES.items():
-                if defined.intersection(other["functions"]):
+                if defined.intersection(other["functions"]) - {"read"}:  # any program may read
                     raise ImportError(f"{role['lacks']}: it is a {other_name}")
             run_program(tree, path, role, write)
             return
@@ -265,8 +291,9 @@ def main():
         traceback.print_exc()
         write({"refused": where(error, path)})
         return
-    write({"ready": True, "summary": hasattr(module, "summarize")})
-    (adapt if role_name == "dataset-adapter" else serve)(module, path, requests, write)
+    reads = role_name == "dataset-adapter" and not hasattr(module, "adapt")
+    write({"ready": True, "summary": hasattr(module, "summarize"), "reads": reads})
+    (serve if role_name == "scorer" else read if reads else adapt)(module, path, requests, write)
 
 
 main()

@@ -16,8 +16,6 @@
 namespace rft::plugins::host {
 namespace {
 
-constexpr size_t kMaxPortionBytes = size_t{8} << 20;  // of a file's records in one answer
-
 [[noreturn]] void refuse(const std::string& why) { throw PluginError(PluginFailure::not_loadable, why); }
 
 std::string_view view(rft_text text) { return {text.data, text.size}; }
