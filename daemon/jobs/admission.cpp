@@ -164,6 +164,15 @@ std::string where_asked(const config::JobConfig& job, const plugins::Part& part,
                      part.name.empty() ? "" : "sub-scorer " + part.name + ": ");
 }
 
+plugins::QuarantineReport fault_of(int64_t job, const std::string& digest,
+                                   const plugins::PluginError& error) {
+  return {.digest = digest,
+          .failure = std::string(to_string(error.kind())),
+          .reason = error.what(),
+          .job = job,
+          .at = time_text(std::chrono::system_clock::now())};
+}
+
 std::string write_manifest(const fs::path& folder) {
   const std::string text = manifest(folder);
   write_file_atomically(folder / "manifest.sha256", text);
@@ -288,7 +297,7 @@ void Admission::convert_data(int64_t id, const config::JobConfig& job, const Per
   try {
     write_data(job, options, folder / "input", folder / "data");
   } catch (const plugins::PluginError& error) {
-    quarantine(id, adapter.plugin.digest, error, options, "dataset-adapter");
+    quarantine_.add(fault_of(id, adapter.plugin.digest, error), options, "dataset-adapter");
     throw;
   }
 }
@@ -301,25 +310,13 @@ void Admission::try_scorers(int64_t id, const config::JobConfig& job, const fs::
     try {
       const plugins::ScorerHost host(options);
     } catch (const plugins::PluginError& error) {
-      quarantine(id, scorer.digest, error, options, "scorer");
+      quarantine_.add(fault_of(id, scorer.digest, error), options, "scorer");
       const auto part = std::ranges::find(parts, scorer.name, &plugins::Part::name);
       const bool refused = error.kind() == plugins::PluginFailure::threw;
       throw Error(error.code(), (refused ? at_options : at_part)(job, *part) + error.what(),
                   refused ? "options" : "plugin");
     }
   }
-}
-
-void Admission::quarantine(int64_t id, const std::string& digest, const plugins::PluginError& error,
-                           const plugins::HostOptions& options, const char* role) const {
-  const std::string failure(to_string(error.kind()));
-  if (!plugins::calls_for_quarantine(failure)) return;
-  quarantine_.add({.digest = digest,
-                   .failure = failure,
-                   .reason = error.what(),
-                   .job = id,
-                   .at = time_text(std::chrono::system_clock::now())},
-                  options, role);
 }
 
 std::string Admission::permitted_python(const config::JobConfig& job, const char* section,

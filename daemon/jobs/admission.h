@@ -73,9 +73,6 @@ class Admission {
                     const std::string& kind) const;
   // Starts each scorer once, as the worker will: what does not load, or refuses its options, is refused now.
   void try_scorers(int64_t id, const config::JobConfig& job, const std::filesystem::path& folder) const;
-  // Puts a plugin of kind `role` into quarantine if it took its process down.
-  void quarantine(int64_t id, const std::string& digest, const plugins::PluginError& error,
-                  const plugins::HostOptions& options, const char* role) const;
   // Writes data/.
   void convert_data(int64_t id, const config::JobConfig& job, const Permitted& adapter,
                     const std::filesystem::path& folder) const;

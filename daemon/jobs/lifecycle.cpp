@@ -37,7 +37,7 @@ void verify_admitted(const std::filesystem::path& folder, const std::string& man
 // A plugin may have gone into quarantine while a job that names it waited for its turn.
 void refuse_quarantined(const std::filesystem::path& folder, const ScorerSwaps& swaps,
                         const plugins::Quarantine& quarantine) {
-  for (const auto& scorer : scorers_in_use(config::parse_plan(folder / "plan.toml"), swaps))
+  for (const auto& scorer : scorers_after(swaps.in_use, config::parse_plan(folder / "plan.toml")))
     if (const auto report = quarantine.find(scorer.digest))
       throw Error(ErrorCode::unsupported, "scorer " + scorer.plugin + ": " + plugins::why_refused(*report));
 }
@@ -467,7 +467,7 @@ void Lifecycle::attempt_stopped(int64_t id, Request request) {
 void Lifecycle::attempt_failed(int64_t id, const AttemptEnd& end) {
   Job& job = ledger_.find(id)->job;
   const std::string code(to_string(end.code));
-  quarantine_scorer(job, end);
+  quarantine_scorer(job, job.swaps.in_use, end.sub_scorer, {.failure = end.failure, .reason = end.reason});
   if (end.kind == AttemptEnd::Kind::failed) return ledger_.record(id, Failed{end.reason, code, end.failure});
   ++job.num_failures;
   if (job.num_failures >= job.max_attempts)

@@ -32,6 +32,7 @@
 #include "jobs/queue.h"
 #include "jobs/supervisor.h"
 #include "jobs/taking.h"
+#include "plugins/quarantine.h"
 
 namespace rft::jobs {
 
@@ -104,7 +105,9 @@ class Lifecycle {
   void scorer_decided(int64_t id, const protocol::ScorerSwapOutcome& outcome);
   void attempt_ended(int64_t id, const AttemptEnd& end);
   void attempt_stopped(int64_t id, Request request);
-  void quarantine_scorer(const Job& job, const AttemptEnd& end) const;
+  // Which of the job's scorers after `swap` failed, and how.
+  void quarantine_scorer(const Job& job, const std::optional<protocol::ScorerSwap>& swap,
+                         const std::string& sub_scorer, plugins::QuarantineReport report) const;
   void attempt_failed(int64_t id, const AttemptEnd& end);
 
   void recover(const Job& job);

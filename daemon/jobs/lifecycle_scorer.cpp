@@ -67,6 +67,9 @@ void Lifecycle::scorer_decided(int64_t id, const protocol::ScorerSwapOutcome& ou
   const bool is_news = (is_newest && swaps.pending()) ||
                        (outcome.taken && (!swaps.in_use || swap.number > swaps.in_use->number));
   if (!is_news) return;
+  if (!outcome.taken)
+    quarantine_scorer(ledger_.find(id)->job, swap, outcome.sub_scorer,
+                      {.failure = outcome.failure, .reason = outcome.reason});
   const std::string before = ledger_.find(id)->job.scorer;
   ledger_.amend(
       id,
@@ -90,20 +93,20 @@ void Lifecycle::scorer_decided(int64_t id, const protocol::ScorerSwapOutcome& ou
   ledger_.publish(id, "scorer", event);
 }
 
-void Lifecycle::quarantine_scorer(const Job& job, const AttemptEnd& end) const try {
-  if (!plugins::calls_for_quarantine(end.failure)) return;
+void Lifecycle::quarantine_scorer(const Job& job, const std::optional<protocol::ScorerSwap>& swap,
+                                  const std::string& sub_scorer, plugins::QuarantineReport report) const try {
+  if (!plugins::calls_for_quarantine(report.failure)) return;  // most ends have nothing to do with a scorer
   const auto folder = options_.home.job(job.folder_name());
   const config::JobConfig plan = config::parse_plan(folder / "plan.toml");
-  const auto pinned = scorers_in_use(plan, job.swaps);
-  const auto failed = std::ranges::find(pinned, end.sub_scorer, &config::PinnedScorer::name);
+  const auto pinned = scorers_after(swap, plan);
+  const auto failed = std::ranges::find(pinned, sub_scorer, &config::PinnedScorer::name);
   if (failed == pinned.end()) return;
+  report.digest = failed->digest;
+  report.job = job.id;
+  report.at = time_text(std::chrono::system_clock::now());
   plugins::Quarantine(options_.home.quarantine())
-      .add({.digest = failed->digest,
-            .failure = end.failure,
-            .reason = end.reason,
-            .job = job.id,
-            .at = time_text(std::chrono::system_clock::now())},
-           plugins::options_of(*failed, plan, folder, plugins::host_program_beside_executable()), "scorer");
+      .add(report, plugins::options_of(*failed, plan, folder, plugins::host_program_beside_executable()),
+           "scorer");
 } catch (const std::exception& error) {
   spdlog::error(
       fmt::format("the scorer of job {} could not be put into quarantine: {}", job.id, error.what()));

@@ -59,8 +59,9 @@ Json view_of(const ScorerSwaps& swaps) {
   return view;
 }
 
-std::vector<config::PinnedScorer> scorers_in_use(config::JobConfig plan, const ScorerSwaps& swaps) {
-  if (swaps.in_use) plan.resolved.scorers = swaps.in_use->scorers;
+std::vector<config::PinnedScorer> scorers_after(const std::optional<protocol::ScorerSwap>& swap,
+                                                config::JobConfig plan) {
+  if (swap) plan.resolved.scorers = swap->scorers;
   return config::pinned_scorers(plan);
 }
 

@@ -44,7 +44,8 @@ ScorerSwaps scorer_swaps_from_json(const Json& json);
 // without.
 Json view_of(const ScorerSwaps& swaps);
 
-// The scorers that an attempt of the job runs: those of the swap in use, or the plan's.
-std::vector<config::PinnedScorer> scorers_in_use(config::JobConfig plan, const ScorerSwaps& swaps);
+// The scorers of a job after that swap; without one, the plan's.
+std::vector<config::PinnedScorer> scorers_after(const std::optional<protocol::ScorerSwap>& swap,
+                                                config::JobConfig plan);
 
 }  // namespace rft::jobs

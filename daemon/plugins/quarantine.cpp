@@ -75,6 +75,7 @@ bool calls_for_quarantine(const std::string& failure) {
 }
 
 void Quarantine::add(QuarantineReport report, const HostOptions& options, const std::string& role) const {
+  if (!calls_for_quarantine(report.failure)) return;
   const fs::path target = folder_ / report.digest;
   if (fs::exists(target)) return;
   const fs::path made = folder_ / (".tmp-" + report.digest);

@@ -60,11 +60,9 @@ Json to_json(const ScorerSwap& swap) {
 }
 
 Json to_json(const ScorerSwapOutcome& outcome) {
-  return {{"type", "scorer_swap"},
-          {"swap", to_json(outcome.swap)},
-          {"taken", outcome.taken},
-          {"iteration", outcome.iteration},
-          {"reason", outcome.reason}};
+  return {{"type", "scorer_swap"},           {"swap", to_json(outcome.swap)}, {"taken", outcome.taken},
+          {"iteration", outcome.iteration},  {"reason", outcome.reason},      {"failure", outcome.failure},
+          {"sub_scorer", outcome.sub_scorer}};
 }
 
 WorkerHello hello_from_json(const Json& message) {
@@ -112,8 +110,12 @@ ScorerSwap scorer_swap_from_json(const Json& message) {
 ScorerSwapOutcome scorer_swap_outcome_from_json(const Json& message) {
   return reading("scorer_swap", [&] {
     expect_type(message, "scorer_swap");
-    return ScorerSwapOutcome{scorer_swap_from_json(message.at("swap")), message.at("taken"),
-                             message.at("iteration"), message.at("reason")};
+    return ScorerSwapOutcome{scorer_swap_from_json(message.at("swap")),
+                             message.at("taken"),
+                             message.at("iteration"),
+                             message.at("reason"),
+                             message.at("failure"),
+                             message.at("sub_scorer")};
   });
 }
 

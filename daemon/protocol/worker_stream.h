@@ -55,9 +55,10 @@ struct ScorerSwap {
 
 struct ScorerSwapOutcome {
   ScorerSwap swap;
-  bool taken = false;     // a resume point holds it
-  int64_t iteration = 0;  // after which it was taken or refused
-  std::string reason;     // of a refusal; the scorer before it stays
+  bool taken = false;               // a resume point holds it
+  int64_t iteration = 0;            // after which it was taken or refused
+  std::string reason;               // of a refusal; the scorer before it stays
+  std::string failure, sub_scorer;  // of a refusal because a plugin failed: as in WorkerFinished
 };
 
 // The scorer's name and the options that it is to have, as people are told of it: strict.py {"bonus":2}

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "plugins/plugin_error.h"
 #include "worker/evaluation.h"
 #include "worker/start_scorer.h"
 
@@ -157,12 +158,13 @@ Successor try_successor(Run& run, const ScorerSwap& swap) {
 
 void tell(Run& run, const ScorerSwapOutcome& outcome) { run.reporter.send(to_json(outcome)); }
 
-void refuse(Run& run, const ScorerSwap& swap, const std::string& reason) {
-  const std::string message = fmt::format("{} does not take the place of the scorer {}: {}",
-                                          protocol::title_of(swap), present_scorer(run), reason);
+void refuse(Run& run, const ScorerSwapOutcome& refusal) {
+  const std::string message =
+      fmt::format("{} does not take the place of the scorer {}: {}", protocol::title_of(refusal.swap),
+                  present_scorer(run), refusal.reason);
   run.reporter.warn("scorer_swap_refused", message);
-  tell(run, {swap, false, run.state.iteration, reason});
-  if (swap.pause_if_refused)
+  tell(run, refusal);
+  if (refusal.swap.pause_if_refused)
     run.pause_reason =
         fmt::format("paused after iteration {}: {}. Swap the scorer again, or keep the present one",
                     run.state.iteration, message);
@@ -187,22 +189,27 @@ void swap_scorer(Run& run) {
   if (!swap) return;
   if (swap->number <= run.state.scorer_swaps()) {
     const Json& last = run.state.results.at("scorer_swaps").back();
-    return tell(run, {*run.state.scorer, true, last.at("iteration"), ""});
+    return tell(run, {.swap = *run.state.scorer, .taken = true, .iteration = last.at("iteration")});
   }
   std::optional<Successor> next;
-  std::string refusal;
+  ScorerSwapOutcome refusal{.swap = *swap, .iteration = run.state.iteration};
   run.ranks.together([&] {
     if (!run.ranks.first()) return;
     try {
       next.emplace(try_successor(run, *swap));
+    } catch (const plugins::PluginError& error) {
+      refusal.reason = error.what();
+      refusal.failure = to_string(error.kind());
+      refusal.sub_scorer = error.sub_scorer();
     } catch (const Error& error) {
-      refusal = error.what();
+      refusal.reason = error.what();
     }
   });
   const Json verdict = parse_json(run.ranks.from_first(dump_json(next ? Json{{"state", to_json(next->state)}}
-                                                                      : Json{{"refusal", refusal}})),
+                                                                      : Json{{"refusal", to_json(refusal)}})),
                                   "the first rank's verdict on the scorer");
-  if (verdict.contains("refusal")) return refuse(run, *swap, verdict.at("refusal"));
+  if (verdict.contains("refusal"))
+    return refuse(run, protocol::scorer_swap_outcome_from_json(verdict.at("refusal")));
 
   run.state = run_state_from_json(verdict.at("state"));
   run.reporter.set_scorer_swaps(run.state.scorer_swaps());
@@ -217,7 +224,7 @@ void swap_scorer(Run& run) {
   const Rescored& best = validation_of(next->evaluations, first_stage(run.state), run.state.best().iteration);
   for (const Rescored& past : next->evaluations)
     report_evaluation(run, past.key, past.evaluation, &past == &best);
-  tell(run, {*swap, true, run.state.iteration, ""});
+  tell(run, {.swap = *swap, .taken = true, .iteration = run.state.iteration});
 }
 
 }  // namespace rft::worker

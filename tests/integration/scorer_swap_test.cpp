@@ -88,6 +88,22 @@ TEST_F(ScorerSwap, LeavesTheOldOneWhereTheNewOneFails) {
   EXPECT_THAT(reasons(id, [](int64_t) { return true; }), Each("first"));
 }
 
+// Its process goes down over the job's own episodes, which are kept; the job goes on with the old one.
+TEST_F(ScorerSwap, WhatCrashesInItsTrialIsInQuarantine) {
+  const int64_t id = start_job();
+  const std::string crash = file("crash.py", "import os\ndef score(episodes):\n    os._exit(3)\n");
+  const Answer first = swap(id, {crash});
+  EXPECT_EQ(first.exit_code, cli::kFailed);
+  EXPECT_THAT(first.errors, HasSubstr("exited with code 3"));
+  const Json report = home_.rftctl({"plugins", "why", "crash.py"}).json.at(0);
+  EXPECT_EQ(report["job"], id);
+  EXPECT_EQ(report["failure"], "crashed");
+  EXPECT_THAT(read_file(report["input"].get<std::string>()), HasSubstr("\"completion\""));
+  EXPECT_THAT(swap(id, {crash}).errors, HasSubstr("it is in quarantine since"));
+  home_.await_iteration(id);
+  EXPECT_EQ(home_.show(id)["scorer"], "scorer.py");
+}
+
 TEST_F(ScorerSwap, APausedJobTakesItWhenItGoesOn) {
   const int64_t id = start_job();
   ASSERT_EQ(home_.rftctl({"pause", std::to_string(id)}).exit_code, 0);

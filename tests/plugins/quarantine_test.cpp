@@ -37,6 +37,10 @@ TEST(Quarantine, IsForFaultsOfTheProcessAlone) {
   EXPECT_TRUE(calls_for_quarantine("out_of_memory"));
   for (const char* failure : {"threw", "not_finite", "unwritten", "protocol", ""})
     EXPECT_FALSE(calls_for_quarantine(failure)) << failure;
+  const TemporaryFolder folder;
+  const Quarantine quarantine(folder.path() / "q");
+  quarantine.add({.digest = std::string(64, 'a'), .failure = "threw", .job = 7}, {}, "scorer");
+  EXPECT_TRUE(quarantine.all().empty());
 }
 
 }  // namespace
