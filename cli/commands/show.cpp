@@ -60,6 +60,9 @@ std::string memory_lines(const Json& memory) {
     }
     rows += "#   " + row + "\n";
   }
+  if (const double scorer_bytes = number_of(memory, "scorer_bytes"); scorer_bytes > 0)
+    rows += "# beside that, " + whole(whole_of(memory, "scorer_hosts")) +
+            " of [scorer] hosts: " + bytes(scorer_bytes) + "\n";
   const int64_t ranks = whole_of(memory, "ranks");
   return "\n# memory" + std::string(flag_of(memory, "on_gpu") ? " of the GPU" : "") +
          ", estimated: " + bytes(number_of(memory, "bytes")) + " at the peak, in the " +

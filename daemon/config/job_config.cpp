@@ -512,12 +512,12 @@ std::vector<PinnedScorer> pinned_scorers(const JobConfig& plan) {
   std::vector<PinnedScorer> scorers;
   try {
     for (const auto& [name, scorer] : plan.resolved.scorers.items())
-      scorers.push_back({name, scorer.at("plugin"), scorer.at("options"),
-                         scorer.at("path").get<std::string>(), scorer.at("kind"), scorer.at("digest"),
-                         scorer.at("trusted"), scorer.value("python", ""),
-                         // What an earlier version did not write down for each.
-                         scorer.value("network", plan.scorer.network),
-                         scorer.value("secrets", std::vector<std::string>())});
+      scorers.push_back(
+          {name, scorer.at("plugin"), scorer.at("options"), scorer.at("path").get<std::string>(),
+           scorer.at("kind"), scorer.at("digest"), scorer.at("trusted"), scorer.value("python", ""),
+           // What an earlier version did not write down for each.
+           scorer.value("network", plan.scorer.network), scorer.value("secrets", std::vector<std::string>()),
+           scorer.value("memory_bytes", int64_t{0})});
   } catch (const Json::exception& error) {
     throw Error(ErrorCode::invalid_argument,
                 plan.lines.where("resolved", "scorers") + "[resolved] scorers: " + reason_of(error));
@@ -529,9 +529,10 @@ void set_pinned_scorers(JobConfig& plan, const std::vector<PinnedScorer>& scorer
   plan.resolved.scorers = Json::object();
   for (const PinnedScorer& scorer : scorers)
     plan.resolved.scorers[scorer.name] = {
-        {"digest", scorer.digest},   {"kind", scorer.kind},          {"network", scorer.network},
-        {"options", scorer.options}, {"path", scorer.path.string()}, {"plugin", scorer.plugin},
-        {"python", scorer.python},   {"secrets", scorer.secrets},    {"trusted", scorer.trusted}};
+        {"digest", scorer.digest},   {"kind", scorer.kind},       {"memory_bytes", scorer.memory_bytes},
+        {"network", scorer.network}, {"options", scorer.options}, {"path", scorer.path.string()},
+        {"plugin", scorer.plugin},   {"python", scorer.python},   {"secrets", scorer.secrets},
+        {"trusted", scorer.trusted}};
 }
 
 std::string job_reference() {

@@ -161,6 +161,7 @@ struct PinnedScorer {
   std::string python;                     // interpreter of a script; empty: python3 of PATH
   bool network = false;                   // as rftd.toml grants it
   std::vector<std::string> secrets = {};  // names, granted likewise
+  int64_t memory_bytes = 0;               // that one host of it held once it was loaded
 };
 
 // What admission decided; only in a plan.toml.

@@ -304,11 +304,12 @@ void Admission::convert_data(int64_t id, const config::JobConfig& job, const Per
 
 void Admission::try_scorers(int64_t id, const config::JobConfig& job, const fs::path& folder) const {
   const auto parts = parts_of(job);
-  for (const config::PinnedScorer& scorer : config::pinned_scorers(job)) {
+  auto pinned = config::pinned_scorers(job);
+  for (config::PinnedScorer& scorer : pinned) {
     plugins::ScorerOptions options = plugins::options_of(scorer, job, folder, host_program_);
     options.stderr_file = folder / kPrinted;
     try {
-      const plugins::ScorerHost host(options);
+      scorer.memory_bytes = plugins::ScorerHost(options).memory_bytes();
     } catch (const plugins::PluginError& error) {
       quarantine_.add(fault_of(id, scorer.digest, error), options, "scorer");
       const auto part = std::ranges::find(parts, scorer.name, &plugins::Part::name);
@@ -318,6 +319,7 @@ void Admission::try_scorers(int64_t id, const config::JobConfig& job, const fs::
     }
   }
 }
+  config::set_pinned_scorers(job, pinned);
 
 std::string Admission::permitted_python(const config::JobConfig& job, const char* section,
                                         const std::string& asked) const {

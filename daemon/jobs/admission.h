@@ -71,8 +71,9 @@ class Admission {
   // `where` stands before what is wrong with the plugin.
   Permitted resolve(const std::string& where, const std::string& name, const std::filesystem::path& input,
                     const std::string& kind) const;
-  // Starts each scorer once, as the worker will: what does not load, or refuses its options, is refused now.
-  void try_scorers(int64_t id, const config::JobConfig& job, const std::filesystem::path& folder) const;
+  // Starts each scorer once, as the worker will: what does not load, or refuses its options, is refused now,
+  // and what it holds in memory then is noted.
+  void try_scorers(int64_t id, config::JobConfig& job, const std::filesystem::path& folder) const;
   // Writes data/.
   void convert_data(int64_t id, const config::JobConfig& job, const Permitted& adapter,
                     const std::filesystem::path& folder) const;

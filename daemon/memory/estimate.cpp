@@ -170,6 +170,12 @@ int64_t gaps_in_update(const Working& working, int64_t num_trunks) {
   return std::min(kMostKept, working.of_rollout() + (1 + num_trunks) * working.backward);
 }
 
+int64_t scorer_bytes(const config::JobConfig& job) {
+  int64_t bytes = 0;
+  for (const config::PinnedScorer& scorer : config::pinned_scorers(job)) bytes += scorer.memory_bytes;
+  return job.scorer.hosts * bytes;
+}
+
 }  // namespace
 
 Estimate estimate(const engine::ModelConfig& model, const config::JobConfig& job, const DataExtent& data) {
@@ -220,7 +226,9 @@ Estimate estimate(const engine::ModelConfig& model, const config::JobConfig& job
           {"one matrix in the making", kFloat * parameters.largest, always, ""},
       },
       job.resources.gpus > 0,
-      job.resources.ranks};
+      job.resources.ranks,
+      job.scorer.hosts,
+      scorer_bytes(job)};
 }
 
 int64_t Estimate::in(Stage stage) const {
@@ -253,6 +261,9 @@ std::string Estimate::text() const {
                                  num_ranks > 1 ? fmt::format(", in each of {} ranks", num_ranks) : "");
   for (const Term& term : at_peak(*this))
     text += fmt::format("{} {} {}", text.ends_with(':') ? "" : ",", term.name, memory_text(term.bytes));
+  if (scorer_bytes > 0)
+    text += fmt::format("; beside that {} scorer host{} {}", num_scorer_hosts,
+                        num_scorer_hosts == 1 ? "" : "s", memory_text(scorer_bytes));
   return text;
 }
 
@@ -263,6 +274,9 @@ std::string Estimate::mends() const {
   for (const Term& term : at_peak(*this))
     if (!term.mend.empty() && mends.size() < kNamed && kWorthIt * term.bytes >= bytes())
       mends.push_back(fmt::format("{} ({} {})", term.mend, term.name, memory_text(term.bytes)));
+  if (num_scorer_hosts > 1 && kWorthIt * scorer_bytes >= host_bytes())
+    mends.push_back(
+        fmt::format("lower hosts in [scorer] ({} of them {})", num_scorer_hosts, memory_text(scorer_bytes)));
   return fmt::format("{}", fmt::join(mends, "; "));
 }
 
@@ -285,6 +299,8 @@ Json to_json(const Estimate& estimate) {
   return {{"bytes", estimate.bytes()},
           {"on_gpu", estimate.on_gpu},
           {"ranks", estimate.num_ranks},
+          {"scorer_hosts", estimate.num_scorer_hosts},
+          {"scorer_bytes", estimate.scorer_bytes},
           {"stage", to_string(estimate.peak())},
           {"terms", terms}};
 }
@@ -294,6 +310,8 @@ Estimate estimate_from_json(const Json& json) {
     Estimate estimate;
     estimate.on_gpu = json.at("on_gpu");
     estimate.num_ranks = json.at("ranks");
+    estimate.num_scorer_hosts = json.value("scorer_hosts", int64_t{1});
+    estimate.scorer_bytes = json.value("scorer_bytes", int64_t{0});
     for (const Json& term : json.at("terms")) {
       estimate.terms.push_back({term.at("name"), term.at("bytes"), {}, term.value("mend", "")});
       for (const Stage stage : kStages)

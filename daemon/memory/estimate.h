@@ -46,13 +46,16 @@ struct Estimate {
   std::vector<Term> terms;
   bool on_gpu = false;    // then all but the first term is the GPU's memory
   int64_t num_ranks = 1;  // processes, each of which takes all of it
+  // Beside the ranks, in the machine's memory: the hosts of the scorer, as they were once loaded.
+  int64_t num_scorer_hosts = 1;
+  int64_t scorer_bytes = 0;  // of all of them
 
   int64_t in(Stage stage) const;
   Stage peak() const;
   int64_t bytes() const { return in(peak()); }
   // Of the machine's own memory: one process's, and the job's.
   int64_t process_bytes() const { return on_gpu ? terms.front().bytes : bytes(); }
-  int64_t host_bytes() const { return num_ranks * process_bytes(); }
+  int64_t host_bytes() const { return num_ranks * process_bytes() + scorer_bytes; }
   // "3.1 GB in the update: AdamW moments 1.1 GB, …", the largest first.
   std::string text() const;
   // "lower max_new_tokens in [rollout] (KV cache 2.1 GB); …", for the largest terms of the peak.
@@ -66,7 +69,8 @@ int64_t limit_of(const config::JobConfig& job);
 // "it needs 5.1 GB in the update: …, and may take 4.0 GB; lower …".
 std::string too_large(const Estimate& estimate, int64_t limit);
 
-// {"bytes", "stage", "on_gpu", "ranks", "terms": [{"name", "bytes", "stages", "mend"?}]}
+// {"bytes", "stage", "on_gpu", "ranks", "scorer_hosts", "scorer_bytes", "terms": [{"name", "bytes", "stages",
+// "mend"?}]}
 Json to_json(const Estimate& estimate);
 // Throws Error(invalid_argument) for anything else.
 Estimate estimate_from_json(const Json& json);

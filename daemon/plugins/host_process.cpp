@@ -5,10 +5,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+#include <fstream>
 
 namespace rft::plugins {
 namespace fs = std::filesystem;
@@ -145,6 +148,19 @@ bool HostProcess::tells_of_lack_of_memory(std::string_view words) {
 }
 
 std::string HostProcess::ask(const std::string& frame, wire::FrameType expected, double timeout_s,
+int64_t HostProcess::memory_bytes() const {
+  int64_t bytes = 0;
+  std::error_code error;
+  for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
+    const pid_t pid = std::atoi(it->path().filename().c_str());
+    if (pid <= 0 || ::getpgid(pid) != process_.pid()) continue;
+    std::ifstream status(it->path() / "status");
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with("RssAnon:")) bytes += 1024 * std::atoll(line.c_str() + sizeof "RssAnon:");
+  }
+  return bytes;
+}
+
                              const std::string& doing, const std::string& timeout_key) {
   const Deadline deadline = monotonic_ns() + static_cast<int64_t>(timeout_s * 1e9);
   wire::FrameType type = expected;

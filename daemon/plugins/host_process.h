@@ -35,6 +35,9 @@ class HostProcess {
                   const std::string& doing, const std::string& timeout_key = "");
   bool alive() const { return static_cast<bool>(socket_); }
 
+  // What it and all that it started hold of their own, in bytes; 0 where the kernel does not say.
+  int64_t memory_bytes() const;
+
   // Kills the process, if it still runs, and everything that it started.
   ExitStatus kill();
   // What the plugin said, for people: its file as they know it, not its pinned copy, and the limit of its

@@ -105,6 +105,7 @@ class ScorerHost::State {
   }
 
   const wire::Opened& opened() const { return opened_; }
+  int64_t memory_bytes() const { return host_ && host_->alive() ? host_->memory_bytes() : 0; }
 
  private:
   void start() {
@@ -168,5 +169,6 @@ std::optional<std::map<std::string, double>> ScorerHost::summarize(std::span<con
 }
 const std::string& ScorerHost::name() const { return state_->opened().name; }
 const std::string& ScorerHost::version() const { return state_->opened().version; }
+int64_t ScorerHost::memory_bytes() const { return state_->memory_bytes(); }
 
 }  // namespace rft::plugins

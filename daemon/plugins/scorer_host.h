@@ -84,6 +84,7 @@ class ScorerHost : public Scorer {
 
   const std::string& name() const;     // as the plugin's note says, or the file's name
   const std::string& version() const;  // empty for scripts and commands
+  int64_t memory_bytes() const;        // that its processes hold; 0 where they are gone
 
  private:
   class State;

@@ -199,7 +199,7 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   job.resolved.model_path = "/models/tiny";
   job.resolved.adapter_path = "/models/adapter";
   set_pinned_scorers(
-      job, {{"a", "x.so", {{"n", 1}}, "/store/x.so", "shared_object", "abc", true, "", true, {"key"}},
+      job, {{"a", "x.so", {{"n", 1}}, "/store/x.so", "shared_object", "abc", true, "", true, {"key"}, 123},
             {"b", "y.py", Json::object(), "/store/y.py", "python", "def", false, "/v/bin/python"}});
   const std::string text = to_toml(job);
   const JobConfig back = parse_plan(write_text(folder_.path() / "plan.toml", text));
@@ -223,6 +223,7 @@ TEST_F(JobConfigFile, ReadsItsOwnPlanBackToTheSameText) {
   EXPECT_EQ(first.python, "");
   EXPECT_TRUE(first.network);
   EXPECT_THAT(first.secrets, ElementsAre("key"));
+  EXPECT_EQ(first.memory_bytes, 123);
   EXPECT_FALSE(scorers[1].trusted);
   EXPECT_EQ(scorers[1].python, "/v/bin/python");
 }

@@ -192,6 +192,19 @@ TEST(MemoryEstimate, RanksShareTheSequencesAndEachHasTheModel) {
   EXPECT_EQ(shared.host_bytes(), 2 * shared.bytes());
 }
 
+TEST(MemoryEstimate, TheScorersHostsAreThereOnceForAllRanks) {
+  config::JobConfig job = job_config("float32");
+  job.resources.ranks = 2;
+  config::set_pinned_scorers(
+      job, {{.name = "a", .memory_bytes = 30'000'000}, {.name = "b", .memory_bytes = 70'000'000}});
+  job.scorer.hosts = 3;
+  const Estimate told = estimate(model_config(true), job, {.longest_prompt = 70});
+  EXPECT_EQ(told.host_bytes(), 2 * told.bytes() + 300'000'000);
+  EXPECT_NE(told.text().find("; beside that 3 scorer hosts 300 MB"), std::string::npos) << told.text();
+  EXPECT_NE(told.mends().find("lower hosts in [scorer] (3 of them 300 MB)"), std::string::npos)
+      << told.mends();
+}
+
 TEST(MemoryEstimate, ThePeakIsTheLargestStageAndIsTold) {
   const Estimate told{{{"a", 3'000'000'000, {Stage::rollout, Stage::update}, ""},
                        {"b", 2'000'000'000, {Stage::rollout}, "less b"},
