@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kEndTimeoutMs = 1000;
-constexpr int64_t kAwakeNs = 100'000;  // for an answer
 
 // Thrown inside this file: the process is at its end, or silent; ask() makes the PluginError of it.
 struct ConnectionClosed {};
@@ -88,7 +87,7 @@ HostProcess::HostProcess(const HostOptions& options, const std::string& role, co
       file_(users_file(options)),
       title_(make_title(role, options.name, file_)),
       memory_limit_bytes_(options.memory_limit_bytes),
-      awake_ns_(options.kind == "shared_object" ? kAwakeNs : 0),
+      awake_ns_(options.kind == "shared_object" ? wire::kAwakeNs : 0),
       printed_(options.stderr_file),
       cgroup_(options.memory_limit_bytes),
       in_namespaces_(launch.in_namespaces),

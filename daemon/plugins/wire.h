@@ -3,7 +3,10 @@
 //
 // A frame is a 32-bit length of what follows, a type byte, and the body. Numbers are little-endian; a text is
 // a 32-bit length, its bytes, and a NUL that is not counted (the host hands such texts to a plugin in place).
-// The client asks, the host answers each request with one frame: the expected one or `failed`.
+// The client asks, the host answers each request with one frame: the expected one or `failed`. A process
+// that sleeps takes some 20 µs to wake where its core sleeps too, half as long as all the rest of a large
+// batch: so with a shared object each of the two looks for the other's next frame for a moment (kAwakeNs)
+// before it sleeps, and leaves the core to whoever else wants it.
 //
 // The host's side runs a plugin's code, so the client decodes its frames as hostile: every length is checked
 // against what is there before anything is allocated.
@@ -37,6 +40,7 @@ enum class FrameType : uint8_t {
 };
 
 inline constexpr size_t kHeaderBytes = 5;
+inline constexpr int64_t kAwakeNs = 100'000;
 inline constexpr size_t kMaxFrameBytes = size_t{256} << 20;
 // What is kept of each text that a plugin answers, but for an adapter's prompts and outputs.
 inline constexpr size_t kMaxAnswerTextBytes = 4096;

@@ -1,10 +1,12 @@
 // What a batch costs beyond the scorer's own work: the way to its process and back, measured with scorers
-// that do next to nothing. Prints {"cpp batch 32": µs a batch, ...}, medians.
+// that do next to nothing. Prints {"cpp batch 32": µs a batch, "cpp batch 32 after a pause": …, ...},
+// medians.
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <thread>
 
 #include "base/json.h"
 #include "plugins/scorer_host.h"
@@ -16,7 +18,9 @@ using namespace rft;
 
 constexpr int kRounds = 2000;
 
-double median_us(const plugins::ScorerOptions& options, size_t num_episodes) {
+// `pause` before each batch lets the process fall asleep, as between two rollouts.
+double median_us(const plugins::ScorerOptions& options, size_t num_episodes,
+                 std::chrono::microseconds pause = {}) {
   plugins::ScorerHost scorer(options);
   const plugins::ScoreRequest request = {.prompt = std::string(100, 'p'),
                                          .completion = std::string(200, 'c'),
@@ -25,6 +29,7 @@ double median_us(const plugins::ScorerOptions& options, size_t num_episodes) {
   const std::vector<plugins::ScoreRequest> batch(num_episodes, request);
   std::vector<double> us;
   for (int round = 0; round < kRounds; ++round) {
+    if (pause.count() > 0) std::this_thread::sleep_for(pause);
     const auto start = std::chrono::steady_clock::now();
     scorer.score(batch);
     us.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
@@ -43,7 +48,11 @@ int main(int, char** argv) {
   options.plugin_path = options.host_program.parent_path() / "../tests/plugins/hostile/plain.so";
   options.plugin_path = fs::canonical(options.plugin_path);
   Json figures;
-  for (const size_t size : {32, 128}) figures["cpp batch " + std::to_string(size)] = median_us(options, size);
+  for (const size_t size : {32, 128}) {
+    const std::string name = "cpp batch " + std::to_string(size);
+    figures[name] = median_us(options, size);
+    figures[name + " after a pause"] = median_us(options, size, std::chrono::milliseconds(1));
+  }
   options.plugin_path = folder / "one.py";
   options.kind = "python";
   for (const size_t size : {32, 128})

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -41,6 +43,14 @@ bool send_all(int socket, std::string_view bytes) {
   return true;
 }
 
+// Until something is there to be read, or for a moment.
+void stay_awake(int socket) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(wire::kAwakeNs);
+  char next = 0;
+  while (::recv(socket, &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && std::chrono::steady_clock::now() < until)
+    ::sched_yield();
+}
+
 struct Request {
   wire::FrameType type;
   std::string body;
@@ -59,6 +69,9 @@ bool receive(int socket, Request& request) {
 // The plugin and what it answers to each request.
 class Session {
  public:
+  // Whether to fall asleep and be woken may take longer than an answer.
+  bool is_quick() const { return is_shared_object_; }
+
   std::string answer(const Request& request) {
     try {
       if (!is_shared_object_) return dispatch(request);
@@ -134,8 +147,8 @@ int serve(int socket) {
   {
     Session session;
     Request request;
-    while (receive(socket, request) && send_all(socket, session.answer(request))) {
-    }
+    while (receive(socket, request) && send_all(socket, session.answer(request)))
+      if (session.is_quick()) stay_awake(socket);
   }
   return 0;
 }
