@@ -302,12 +302,13 @@ void Admission::convert_data(int64_t id, const config::JobConfig& job, const Per
   }
 }
 
-void Admission::try_scorers(int64_t id, const config::JobConfig& job, const fs::path& folder) const {
+void Admission::try_scorers(int64_t id, config::JobConfig& job, const fs::path& folder) const {
   const auto parts = parts_of(job);
   auto pinned = config::pinned_scorers(job);
   for (config::PinnedScorer& scorer : pinned) {
     plugins::ScorerOptions options = plugins::options_of(scorer, job, folder, host_program_);
     options.stderr_file = folder / kPrinted;
+    options.state_file.clear();  // nothing of a trial is for the job
     try {
       scorer.memory_bytes = plugins::ScorerHost(options).memory_bytes();
     } catch (const plugins::PluginError& error) {
@@ -318,8 +319,8 @@ void Admission::try_scorers(int64_t id, const config::JobConfig& job, const fs::
                   refused ? "options" : "plugin");
     }
   }
-}
   config::set_pinned_scorers(job, pinned);
+}
 
 std::string Admission::permitted_python(const config::JobConfig& job, const char* section,
                                         const std::string& asked) const {

@@ -14,6 +14,9 @@ namespace rft::plugins {
 // bomb to be felt.
 inline constexpr int kMaxPluginProcesses = 1024;
 
+// Of each file that a plugin writes: its state, and what is in its /tmp, which holds no more in all.
+inline constexpr uint64_t kMaxPluginFileBytes = uint64_t{1} << 30;
+
 struct HostOptions {
   std::filesystem::path host_program;  // rft-plugin-host; see host_program_beside_executable()
   std::filesystem::path plugin_path;   // absolute: the pinned copy
@@ -26,8 +29,12 @@ struct HostOptions {
   std::filesystem::path
       failed_input;  // where what it was asked is kept when it crashes or hangs; empty: nowhere
 
-  std::string name;             // as the job names the plugin, for messages; empty: the file's name
-  double start_timeout_s = 60;  // deadline of loading and creating it
+  std::string name;  // as the job names the plugin, for messages; empty: the file's name
+  // What the plugin keeps for its later processes and those beside it; see docs/scorers.md. Empty: nothing.
+  std::filesystem::path state_file;
+  int64_t num_hosts = 1;  // processes of it that work at the same time
+
+  double start_timeout_s = 60;                      // deadline of loading and creating it
   uint64_t memory_limit_bytes = uint64_t{4} << 30;  // of private memory; 0: none
   bool allow_network = false;                       // granted by the daemon's configuration, never by the job
   std::vector<std::string> secrets;                 // granted like it: their names in `secrets_file`

@@ -104,6 +104,8 @@ HostProcess::HostProcess(const HostOptions& options, const std::string& role, co
                   .python = launch.view.python.empty() ? options.python.string() : launch.view.python,
                   .readable = {launch.view.shown.begin(), launch.view.shown.end()},
                   .secrets = launch.secrets,
+                  .state_file = options.state_file.string(),
+                  .num_hosts = options.num_hosts,
                   .timeout_s = options.timeout_s,
                   .memory_limit_bytes = options.memory_limit_bytes,
                   .allow_network = options.allow_network,
@@ -146,7 +148,6 @@ bool HostProcess::tells_of_lack_of_memory(std::string_view words) {
          words.find("MemoryError") != std::string_view::npos;
 }
 
-std::string HostProcess::ask(const std::string& frame, wire::FrameType expected, double timeout_s,
 int64_t HostProcess::memory_bytes() const {
   int64_t bytes = 0;
   std::error_code error;
@@ -160,6 +161,7 @@ int64_t HostProcess::memory_bytes() const {
   return bytes;
 }
 
+std::string HostProcess::ask(const std::string& frame, wire::FrameType expected, double timeout_s,
                              const std::string& doing, const std::string& timeout_key) {
   const Deadline deadline = monotonic_ns() + static_cast<int64_t>(timeout_s * 1e9);
   wire::FrameType type = expected;

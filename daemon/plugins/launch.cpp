@@ -1,11 +1,14 @@
 #include "plugins/launch.h"
 
+#include <fcntl.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/program_folder.h"
+#include "base/unique_fd.h"
 #include "plugins/isolation.h"
 #include "plugins/secrets.h"
 
@@ -14,7 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kBubblewrap[] = "/usr/bin/bwrap";
-constexpr uint64_t kMaxScratchBytes = uint64_t{1} << 30;  // of /tmp, and of shared memory
+constexpr uint64_t kMaxScratchBytes = kMaxPluginFileBytes;  // of /tmp, and of shared memory
 
 // What a plugin may know of the daemon's environment: enough to find an interpreter and its packages, the
 // language and, with the network, its proxies. Everything else (tokens, keys) stays out.
@@ -57,6 +60,14 @@ void put_python_first(Launch& launch) {
     if (name == "PATH") value = fs::path(launch.view.python).parent_path().string() + ":" + value;
 }
 
+// It outlives the plugin's processes, and so is made before the first.
+void make_state_file(const fs::path& file) {
+  if (file.empty()) return;
+  fs::create_directories(file.parent_path());
+  if (!UniqueFd(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)))
+    throw_errno("cannot make " + file.string());
+}
+
 }  // namespace
 
 std::vector<std::string> bubblewrap_argv(const HostOptions& options, const View& view) {
@@ -75,6 +86,8 @@ std::vector<std::string> bubblewrap_argv(const HostOptions& options, const View&
       argv.insert(argv.end(), {"--ro-bind", "/dev/null", path.string()});
   }
   argv.insert(argv.end(), {"--remount-ro", "/dev", "--remount-ro", "/"});
+  if (!options.state_file.empty())
+    argv.insert(argv.end(), {"--bind", options.state_file.string(), options.state_file.string()});
   if (!options.work_dir.empty()) argv.insert(argv.end(), {"--chdir", options.work_dir.string()});
   argv.emplace_back("--");
   return argv;
@@ -82,6 +95,7 @@ std::vector<std::string> bubblewrap_argv(const HostOptions& options, const View&
 
 Launch plan_launch(const HostOptions& options, const std::vector<std::string>& arguments) {
   Launch launch;
+  make_state_file(options.state_file);
   launch.environment = plugin_environment(options.allow_network);
   launch.secrets = dump_json(read_secrets(options.secrets_file, options.secrets));
   launch.in_namespaces = !options.trusted && available_isolation().namespaces;

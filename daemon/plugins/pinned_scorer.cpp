@@ -1,7 +1,20 @@
 #include "plugins/pinned_scorer.h"
 
+#include <algorithm>
+#include <string>
+
 namespace rft::plugins {
 namespace fs = std::filesystem;
+namespace {
+
+// By its place in the job and its name: the same scorer with other options, as after a swap, goes on with it.
+std::string state_name(const config::PinnedScorer& scorer) {
+  std::string name = scorer.name.empty() ? scorer.plugin : scorer.name + "-" + scorer.plugin;
+  std::ranges::replace(name, '/', '_');
+  return name;
+}
+
+}  // namespace
 
 HostOptions options_of(const config::PinnedScorer& scorer, const config::JobConfig& plan,
                        const fs::path& folder, const fs::path& host_program) {
@@ -19,6 +32,8 @@ HostOptions options_of(const config::PinnedScorer& scorer, const config::JobConf
   options.secrets_file = plan.resolved.secrets_file;
   if (fs::is_directory(folder / "input")) options.work_dir = fs::absolute(folder / "input");
   options.stderr_file = folder / "scorer.log";
+  options.state_file = folder / "scorer-state" / state_name(scorer);
+  options.num_hosts = plan.scorer.hosts;
   options.failed_input = folder / "failed-input.jsonl";
   return options;
 }

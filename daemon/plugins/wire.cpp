@@ -170,6 +170,8 @@ std::string encode(const Open& open) {
   writer.u32(static_cast<uint32_t>(open.readable.size()));
   for (const auto& path : open.readable) writer.text(path);
   writer.text(open.secrets);
+  writer.text(open.state_file);
+  writer.i64(open.num_hosts);
   writer.f64(open.timeout_s);
   writer.i64(static_cast<int64_t>(open.memory_limit_bytes));
   writer.u8(open.allow_network ? 1 : 0);
@@ -188,6 +190,8 @@ Open decode_open(std::string_view body) {
   open.readable.resize(reader.count(kMinTextBytes));
   for (auto& path : open.readable) path = reader.text();
   open.secrets = reader.text();
+  open.state_file = reader.text();
+  open.num_hosts = reader.i64();
   open.timeout_s = reader.f64();
   open.memory_limit_bytes = static_cast<uint64_t>(reader.i64());
   open.allow_network = reader.u8() != 0;

@@ -98,7 +98,9 @@ struct Open {
   std::string path, options, python;
   std::vector<std::string> readable;  // files and folders, of a plugin that is not trusted
   std::string secrets;                // JSON: those that it is granted, by name
-  double timeout_s = 0;               // deadline of one batch
+  std::string state_file;             // empty: none
+  int64_t num_hosts = 1;
+  double timeout_s = 0;  // deadline of one batch
   uint64_t memory_limit_bytes = 0;
   bool allow_network = false;
   bool trusted = false;

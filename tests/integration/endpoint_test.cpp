@@ -1,6 +1,8 @@
 // Scorers that ask an endpoint: what the daemon's owner grants them, and where its secrets stay.
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "integration/daemon_home.h"
 #include "integration/small_job.h"
 #include "support/endpoint.h"
@@ -57,6 +59,30 @@ TEST_F(Endpoints, ScoreAJobWithASecretThatNobodyElseSees) {
   EXPECT_THAT(why["reason"].get<std::string>(), HasSubstr("/failing/9999/401: HTTP 401: no: "));
   EXPECT_THAT(files_with_the_key(), ::testing::ElementsAre("secrets.json"));
   EXPECT_EQ(home_.log().find("sk-01234"), std::string::npos);
+}
+
+// Two hosts, and an attempt that is killed: none of them has a budget of its own, or pays twice.
+TEST_F(Endpoints, AJudgesBudgetIsTheJobs) {
+  home_.start();
+  write_secrets();
+  SmallJob judged = {.scorer = "judge",
+                     .scorer_options =
+                         R"({ model = "fair", max_requests = 120, messages = [{ role = "user", )"
+                         R"(content = "{{sample.output_text}}|{{item.output}}" }] })"
+                         "\nnetwork = true\nsecrets = [\"model\"]\nhosts = 2\nbatch_size = 4",
+                     .epochs = 10000};
+  const int64_t id = drop("judged", judged);
+  home_.await_iteration(id);
+  for (const pid_t worker : home_.worker_pids()) ::kill(worker, SIGKILL);
+  const Json failed = home_.wait(id);
+  EXPECT_EQ(failed["attempt"], 2) << failed.dump();
+  EXPECT_THAT(failed["reason"].get<std::string>(),
+              HasSubstr("the judge's budget is spent: 120 of max_requests = 120"));
+  const auto requests = endpoint_.requests();
+  EXPECT_LE(requests.size(), 120u);
+  std::set<std::string> asked;
+  for (const auto& request : requests) asked.insert(request.body);
+  EXPECT_GE(asked.size() + 16, requests.size()) << "only what was asked at one time is asked twice";
 }
 
 // The judge alone has the network and the secret, whose address it asks; the other grader needs neither.

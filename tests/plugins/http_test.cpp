@@ -122,6 +122,11 @@ TEST_F(Http, AsksNoMoreOftenAndNoMoreAtOnceThanItMay) {
   paced.score(kThree);
   EXPECT_GE(seconds_since(start), 0.099);
   ASSERT_EQ(endpoint_.requests().size(), 3u);
+  ScorerOptions one_of_two = options("/score", {{"episodes_per_request", 1}, {"requests_per_second", 20}});
+  one_of_two.num_hosts = 2;
+  const auto begin = std::chrono::steady_clock::now();
+  ScorerHost(one_of_two).score(kThree);
+  EXPECT_GE(seconds_since(begin), 0.199) << "half of the rate is the other's";
   const std::vector<ScoreRequest> many(20, request("a", "a"));
   ScorerHost(options("/failing/10", {{"episodes_per_request", 1}, {"concurrency", 1}})).score(many);
   for (const auto& asked : endpoint_.requests())

@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <thread>
+
 #include "base/error.h"
 #include "plugins/shipped_scorer.h"
 #include "scorers/judge/verdict.h"
@@ -108,6 +111,48 @@ TEST_F(Judge, KeepsToItsBudget) {
   ScorerHost scorer(options("fair", {{"max_tokens", 150}, {"concurrency", 1}}));
   EXPECT_EQ(scorer.score(three)[2].error, "the judge's budget is spent: 200 of max_tokens = 150");
   EXPECT_EQ(scorer.score(three)[0].score, 1.0) << "what it knows costs nothing";
+  EXPECT_EQ(endpoint_.requests().size(), 4u);
+}
+
+// As the hosts of a job do, and those of the attempt after it.
+TEST_F(Judge, SharesBudgetAndAnswersThroughTheJobsFile) {
+  const auto shared = [&](const Json& more) {
+    ScorerOptions options = this->options("fair", more);
+    options.state_file = folder_.path() / "state/judge";
+    return options;
+  };
+  const Json four = {{"max_requests", 4}};
+  ScorerHost first(shared(four)), second(shared(four));
+  const std::vector<ScoreRequest> two = {request("a", "a"), request("b", "a")};
+  first.score(two);
+  EXPECT_EQ(second.score(two)[0].reason, "it is so");
+  EXPECT_EQ(endpoint_.requests().size(), 2u) << "the second knows what the first was told";
+  second.score({{request("c", "a")}});
+  EXPECT_EQ(first.summarize(two, first.score(two))->at("judge_tokens"), 300.0);
+  std::ofstream(folder_.path() / "state/judge", std::ios::app) << R"({"asks": 9)";  // of one that was killed
+  const auto last = score(shared(four), {request("c", "a"), request("d", "a"), request("e", "a")});
+  EXPECT_EQ(last[1].score, 0.0);
+  EXPECT_EQ(last[2].error, "the judge's budget is spent: 4 of max_requests = 4");
+  EXPECT_EQ(first.score({{request("f", "a")}})[0].error, last[2].error);
+  EXPECT_EQ(endpoint_.requests().size(), 4u);
+  // What an answer is worth depends on the range, too.
+  EXPECT_EQ(score(shared({{"max_requests", 5}, {"range", {2, 3}}}), {request("a", "a")})[0].score, 2.0);
+}
+
+TEST_F(Judge, WhatAKilledProcessHadAskedCounts) {
+  const auto shared = [&] {
+    ScorerOptions options = this->options("slow", {{"max_requests", 4}});
+    options.state_file = folder_.path() / "state/judge";
+    return options;
+  };
+  std::thread killed([&] {
+    EXPECT_THROW(score(shared(), {request("a", "a"), request("b", "a"), request("c", "a")}), PluginError);
+  });
+  while (endpoint_.requests().size() < 3) ::usleep(1000);
+  for (const std::string& process : processes_of(folder_)) ::kill(std::stoi(process), SIGKILL);
+  killed.join();
+  EXPECT_EQ(score(shared(), {request("a", "a"), request("b", "a")})[1].error,
+            "the judge's budget is spent: 4 of max_requests = 4");
   EXPECT_EQ(endpoint_.requests().size(), 4u);
 }
 

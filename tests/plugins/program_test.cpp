@@ -170,6 +170,60 @@ def summarize(episodes):
   EXPECT_EQ(numbers->at("mean"), 13.0);
 }
 
+TEST(PythonScorer, KeepsAFileBetweenItsProcessesAndWritesNoOther) {
+  const TemporaryFolder folder;
+  ScorerOptions options = python_options(folder, R"(
+import os
+def score(episodes):
+    for beside in (os.environ["RFT_STATE_FILE"] + "2", "new"):
+        try:
+            open(beside, "w")
+            return [-1] * len(episodes)
+        except OSError:
+            pass
+    with open(os.environ["RFT_STATE_FILE"], "a+") as file:
+        file.write("x" * int(os.environ["RFT_HOSTS"]))
+        file.seek(0)
+        return [len(file.read())] * len(episodes)
+)");
+  options.state_file = folder.path() / "state/of-it";
+  options.num_hosts = 3;
+  for (const double length : {3.0, 6.0}) {
+    const auto results = score(options);
+    if (available_isolation().namespaces) {
+      EXPECT_EQ(results[0].score, length);
+    }
+  }
+  EXPECT_EQ(read_file(options.state_file).size() % 3, 0u);
+}
+
+TEST(PythonScorer, WritesNoFileBeyondItsLimit) {
+  const TemporaryFolder folder;
+  ScorerOptions options = python_options(folder, R"(
+import errno, os
+def score(episodes):
+    try:
+        os.truncate(os.environ["RFT_STATE_FILE"], (1 << 30) + 1)
+    except OSError as error:
+        return [error.errno == errno.EFBIG] * len(episodes)
+)");
+  options.state_file = folder.path() / "state";
+  EXPECT_EQ(score(options)[0].score, 1.0);
+}
+
+TEST(PythonScorer, WhatItHoldsInMemoryIsKnown) {
+  const TemporaryFolder folder;
+  const char* const source = "held = bytearray(%) \ndef score(episodes): return []\n";
+  const auto held = [&](const std::string& size) {
+    std::string text = source;
+    return ScorerHost(python_options(folder, text.replace(text.find('%'), 1, "b'x' * " + size)))
+        .memory_bytes();
+  };
+  const int64_t small = held("1"), large = held("50_000_000");
+  EXPECT_GT(small, 1'000'000);
+  EXPECT_GT(large, small + 45'000'000);
+}
+
 TEST(PythonScorer, AFigureThatIsNoNumberIsNamed) {
   const TemporaryFolder folder;
   ScorerHost scorer(python_options(folder,

@@ -16,7 +16,10 @@ def chat_answer(request):
     text = request["messages"][-1]["content"]
     answer, _, wanted = text.partition("|")
     right = answer == wanted
+    if request["model"] == "slow":
+        time.sleep(0.5)
     said = {
+        "slow": json.dumps({"score": float(right)}),
         "fair": json.dumps({"reason": "it is so" if right else "it is not", "score": float(right)}),
         "generous": json.dumps({"reason": "wonderful", "score": 17}),
         "prose": "The answer names 3 of the 4 facts.\n\n**Score: 0.75** out of 1.",

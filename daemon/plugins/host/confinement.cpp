@@ -121,7 +121,8 @@ void confine(const wire::Open& open) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw_errno("cannot give up privileges");
   if (!open.trusted) {
     limit(RLIMIT_NPROC, kMaxPluginProcesses, "processes");  // the kernel does not count root's
-    restrict_files(open.readable);
+    limit(RLIMIT_FSIZE, kMaxPluginFileBytes, "files");
+    restrict_files(open.readable, open.state_file);
   }
   load_filter(open);
 }

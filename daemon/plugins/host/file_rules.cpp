@@ -45,7 +45,7 @@ void allow(const UniqueFd& rules, const std::string& path, uint64_t rights) {
 
 }  // namespace
 
-void restrict_files(const std::vector<std::string>& readable) {
+void restrict_files(const std::vector<std::string>& readable, const std::string& state_file) {
   const uint64_t all = known_rights();
   if (all == 0) return;
   landlock_ruleset_attr handled{};
@@ -54,6 +54,9 @@ void restrict_files(const std::vector<std::string>& readable) {
   if (!rules) throw_errno("cannot make file rules");
   for (const auto& path : readable) allow(rules, path, kReadAndRun);
   allow(rules, "/proc", kReadAndRun);
+  if (!state_file.empty())
+    allow(rules, state_file,
+          all & (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate));
   allow(rules, "/dev", kReadAndRun | LANDLOCK_ACCESS_FS_WRITE_FILE);
   for (const char* path : {"/tmp", "/dev/shm"}) allow(rules, path, all);
   if (::syscall(SYS_landlock_restrict_self, rules.get(), 0) != 0) throw_errno("cannot set file rules");

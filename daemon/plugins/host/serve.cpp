@@ -113,6 +113,8 @@ class Session {
     char seconds[32];
     std::snprintf(seconds, sizeof seconds, "%g", open.timeout_s);
     ::setenv("RFT_TIMEOUT_S", seconds, 1);
+    ::setenv("RFT_HOSTS", std::to_string(open.num_hosts).c_str(), 1);
+    if (!open.state_file.empty()) ::setenv("RFT_STATE_FILE", open.state_file.c_str(), 1);
     if (open.secrets != "{}") ::setenv("RFT_SECRETS", open.secrets.c_str(), 1);
   }
 
@@ -143,6 +145,7 @@ int serve(int socket) {
   // What one batch took the next one takes again: given back in between, each page would be made anew.
   ::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
   ::signal(SIGPIPE, SIG_IGN);  // a program that ends is told by its answers
+  ::signal(SIGXFSZ, SIG_IGN);  // a write beyond a file's limit fails, and that is enough
   ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   {
     Session session;

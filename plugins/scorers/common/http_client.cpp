@@ -105,6 +105,12 @@ double batch_timeout_s() {
   return seconds > 0 ? seconds : 10;
 }
 
+// Processes of this scorer that work at the same time.
+double number_of_hosts() {
+  const char* text = std::getenv("RFT_HOSTS");
+  return text == nullptr ? 1 : std::max(1.0, std::strtod(text, nullptr));
+}
+
 void require_network() {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (socket < 0 && (errno == EPERM || errno == EACCES))
@@ -157,7 +163,7 @@ Endpoint endpoint_of(const rft::Fields& fields) {
   endpoint.timeout_s = options::number(fields, "request_timeout_s", endpoint.timeout_s, 0.001, 3600);
   endpoint.retries = static_cast<int>(options::number(fields, "retries", endpoint.retries, 0, 100));
   endpoint.retry_delay_s = options::number(fields, "retry_delay_s", endpoint.retry_delay_s, 0, 3600);
-  endpoint.requests_per_second = options::number(fields, "requests_per_second", 0);
+  endpoint.requests_per_second = options::number(fields, "requests_per_second", 0) / number_of_hosts();
   endpoint.concurrency =
       static_cast<int>(options::number(fields, "concurrency", endpoint.concurrency, 1, 256));
   return endpoint;

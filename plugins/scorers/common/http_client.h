@@ -22,7 +22,7 @@ struct Endpoint {
   double timeout_s = 30;  // of one try
   int retries = 4;
   double retry_delay_s = 0.5;      // before the first; doubled for each further one
-  double requests_per_second = 0;  // 0: no limit
+  double requests_per_second = 0;  // this process's equal share (RFT_HOSTS); 0: no limit
   int concurrency = 8;
 };
 

@@ -1,0 +1,147 @@
+#include "ledger.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+
+namespace {
+
+constexpr size_t kMaxAnswersBytes = size_t{64} << 20;
+
+[[noreturn]] void fail(const char* what) {
+  throw std::runtime_error(std::string("cannot ") + what +
+                           " the file with the judge's budget: " + std::strerror(errno));
+}
+
+int open_file() {
+  const char* path = std::getenv("RFT_STATE_FILE");
+  if (path == nullptr) return -1;
+  const int file = ::open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+  if (file < 0) fail("open");
+  return file;
+}
+
+Json count_of_asked(size_t num) { return {{"asks", num}}; }
+
+}  // namespace
+
+// The file is this process's own for as long as it lives.
+class Ledger::Lock {
+ public:
+  explicit Lock(int file) : file_(file) {
+    while (file_ >= 0 && ::flock(file_, LOCK_EX) != 0)
+      if (errno != EINTR) fail("lock");
+  }
+  ~Lock() {
+    if (file_ >= 0) ::flock(file_, LOCK_UN);
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  int file_;
+};
+
+Ledger::Ledger(double max_requests, double max_tokens)
+    : max_requests_(max_requests), max_tokens_(max_tokens), file_(open_file()) {
+  catch_up();
+}
+
+Ledger::~Ledger() {
+  if (file_ >= 0) ::close(file_);
+}
+
+void Ledger::catch_up() {
+  const Lock lock(file_);
+  read_on();
+}
+
+// Under the lock: nobody is in the middle of a line.
+void Ledger::read_on() {
+  if (file_ < 0) return;
+  std::string text;
+  char buffer[1 << 16];
+  for (;;) {
+    const ssize_t got = ::pread(file_, buffer, sizeof buffer, static_cast<off_t>(read_ + text.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("read");
+    if (got == 0) break;
+    text.append(buffer, static_cast<size_t>(got));
+  }
+  size_t begin = 0;
+  for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+    take(Json::parse(text.substr(begin, end - begin), nullptr, /*allow_exceptions=*/false));
+  read_ += begin;
+  torn_ = begin < text.size();
+}
+
+void Ledger::take(const Json& line) {
+  if (!line.is_object()) return;
+  num_requests_ += line.value("asks", 0.0);
+  num_tokens_ += line.value("tokens", 0.0);
+  if (!line.contains("score")) return;
+  const std::string key = line.value("request", "");
+  Verdict verdict{line.value("score", 0.0), line.value("reason", "")};
+  if (answers_bytes_ > kMaxAnswersBytes) return;
+  answers_bytes_ += key.size() + verdict.reason.size();
+  answers_[key] = std::move(verdict);
+}
+
+// Answers whether the line is in the file. Without a file it is taken in at once, else by read_on().
+bool Ledger::append(const Json& line) {
+  if (file_ < 0) {
+    take(line);
+    return true;
+  }
+  const std::string text =
+      (torn_ ? "\n" : "") + line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  size_t written = 0;
+  while (written < text.size()) {
+    const ssize_t got = ::write(file_, text.data() + written, text.size() - written);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    written += static_cast<size_t>(got);
+  }
+  read_on();
+  return true;
+}
+
+size_t Ledger::ask(size_t wanted) {
+  const Lock lock(file_);
+  read_on();
+  if (!spent().empty()) return 0;
+  if (max_requests_ > 0) wanted = std::min(wanted, static_cast<size_t>(max_requests_ - num_requests_));
+  if (!append(count_of_asked(wanted))) fail("write");
+  return wanted;
+}
+
+std::string Ledger::spent() const {
+  const auto reached = [](const char* key, double limit, double used) {
+    return "the judge's budget is spent: " + std::to_string(static_cast<int64_t>(used)) + " of " + key +
+           " = " + std::to_string(static_cast<int64_t>(limit));
+  };
+  if (max_requests_ > 0 && num_requests_ + 1 > max_requests_)
+    return reached("max_requests", max_requests_, num_requests_);
+  if (max_tokens_ > 0 && num_tokens_ >= max_tokens_) return reached("max_tokens", max_tokens_, num_tokens_);
+  return "";
+}
+
+std::optional<Verdict> Ledger::answer_to(const std::string& key) const {
+  const auto found = answers_.find(key);
+  return found == answers_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Ledger::note_answer(const std::string& key, double tokens, const std::optional<Verdict>& verdict) {
+  Json line = {{"tokens", tokens}};
+  if (verdict && answers_bytes_ <= kMaxAnswersBytes)
+    line.update({{"request", key}, {"score", verdict->score}, {"reason", verdict->reason}});
+  const Lock lock(file_);
+  read_on();
+  if (!append(line)) take(line);  // the answer is there all the same; the next request cannot be counted
+}
