@@ -38,8 +38,10 @@ std::string metrics_line(int64_t iteration, int64_t num_iterations, const Json& 
 }
 
 std::string validation_line(const Json& event) {
-  return text_of(event, "split") + " (" + text_of(event, "stage") + "): " + text_of(event, "metric") + " " +
-         number(number_of(event, "value"), 4) + (flag_of(event, "best") ? ", the best so far" : "");
+  const std::string stage = text_of(event, "stage");
+  const bool gained = stage == "epoch" && flag_of(event, "best");
+  return text_of(event, "split") + " (" + stage + "): " + text_of(event, "metric") + " " +
+         number(number_of(event, "value"), 4) + (gained ? ", the best so far" : "");
 }
 
 }  // namespace

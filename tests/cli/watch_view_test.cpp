@@ -38,6 +38,9 @@ TEST(WatchView, WritesALineForEachThingThatHappens) {
   EXPECT_THAT(view.update(event("metrics", metrics(3, 0.5))), ElementsAre("iteration 3/40  score 0.500"));
   EXPECT_THAT(view.update(event("validation", validation("epoch", 3, 0.75, true))),
               ElementsAre("validation (epoch): f1_macro 0.7500, the best so far"));
+  // Of the exported model, which is the best by its nature.
+  EXPECT_THAT(view.update(event("validation", validation("final", 3, 0.75, true))),
+              ElementsAre("validation (final): f1_macro 0.7500"));
   EXPECT_THAT(view.update(event("log", {{"level", "info"}, {"message", "hello"}})), IsEmpty());
   EXPECT_THAT(view.update(event("log", {{"level", "warning"}, {"message", "bad\nnews"}})),
               ElementsAre("warning: bad\\nnews"));

@@ -169,7 +169,9 @@ bool Decoder::pads(int64_t longest) const {
     return layer.switches.window > 0 && longest > layer.switches.window;
   };
   const std::vector<LayerWeights>& layers = weights().layers;
-  return !options_.device.is_cpu() || config_.attention_softcap > 0 ||
+  // ATen's attention would take the sequences of a row one after the other.
+  const bool has_fused_attention = options_.device.is_cpu() && kernels::available_f32();
+  return !has_fused_attention || config_.attention_softcap > 0 ||
          std::any_of(layers.begin(), layers.end(), cuts);
 }
 

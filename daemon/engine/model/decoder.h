@@ -87,8 +87,8 @@ class Decoder {
   // feed-forward, is done for them alone; padding is computed only where pads() says so.
   at::Tensor states_at(const at::Tensor& ids, std::span<const int64_t> lengths,
                        const at::Tensor& positions) const;
-  // Whether states_at computes the padding of sequences of up to `longest` tokens along: on a GPU, and where
-  // attention needs more than causality (a window, soft-capped scores).
+  // Whether states_at computes the padding of sequences of up to `longest` tokens along: on a GPU, on a CPU
+  // without AVX-512, and where attention needs more than causality (a window, soft-capped scores).
   bool pads(int64_t longest) const;
   // hidden (..., H) -> (..., V) float32. Differentiable.
   at::Tensor logits(const at::Tensor& hidden) const;

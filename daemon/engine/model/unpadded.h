@@ -1,5 +1,6 @@
-// A batch without its padding: the tokens of all rows one behind the other in a single row. On a CPU nothing
-// is gained by rows of one length, and what is computed of padding is lost.
+// A batch without its padding: the tokens of all rows one behind the other in a single row. Where
+// attention keeps to the sequences of a row, nothing is gained by rows of one length, and what is computed of
+// padding is lost.
 #pragma once
 
 #include <ATen/core/Tensor.h>
