@@ -9,9 +9,8 @@
 
 namespace rft::plugins {
 
-// `folder` is the job's. What the scorer prints goes to its scorer.log, what it keeps into its
-// scorer-state/; the folder input/, where it is still
-// there, is what the scorer sees of the job.
+// `folder` is the job's. What the scorer prints goes to its scorer.log, what it keeps into its scorer-state/;
+// the folder input/, where it is still there, is what the scorer sees of the job.
 HostOptions options_of(const config::PinnedScorer& scorer, const config::JobConfig& plan,
                        const std::filesystem::path& folder, const std::filesystem::path& host_program);
 

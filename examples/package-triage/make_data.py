@@ -56,6 +56,15 @@ def write(split, rows):
     (HERE / f"{split}.jsonl").write_text(text)
 
 
+def take_evenly(rows, count):
+    """Takes `count` of the rows, which are ordered by section, at even distances: each section has its share."""
+    places = [int((i + 0.5) * len(rows) / count) for i in range(count)]
+    taken = [rows[place] for place in places]
+    for place in reversed(places):
+        del rows[place]
+    return taken
+
+
 def draw_splits(draw):
     """{split: rows}, disjoint, each with the kinds in their shares and in an order of its own."""
     splits = {split: [] for split in ROWS}
@@ -64,10 +73,9 @@ def draw_splits(draw):
         by_kind[kind(section)].append((name, section))
     for name, rows in by_kind.items():
         draw.shuffle(rows)
+        rows.sort(key=lambda row: row[1])
         for split, size in ROWS.items():
-            count = round(size * SHARES[name])
-            splits[split] += rows[:count]
-            del rows[:count]
+            splits[split] += take_evenly(rows, round(size * SHARES[name]))
     for rows in splits.values():
         draw.shuffle(rows)
     return splits
