@@ -33,7 +33,9 @@ std::string metrics_line(int64_t iteration, int64_t num_iterations, const Json& 
   add("clip", "policy/clip_fraction", 3);
   add("length", "rollout/completion_length", 1);
   add("tokens/s", "throughput/rollout_tokens_per_s", 0);
-  add("scorer wait", "time/score_wait_s", 2, " s");
+  constexpr double kWorthTelling = 0.005;  // seconds
+  if (number_of(values, "time/score_wait_s") >= kWorthTelling)
+    add("scorer wait", "time/score_wait_s", 2, " s");
   return line;
 }
 

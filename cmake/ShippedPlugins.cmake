@@ -17,7 +17,7 @@ add_custom_target(installed_sdk DEPENDS ${sdk_prefix}/installed)
 if(CCACHE)
   set(plugin_launcher -DCMAKE_CXX_COMPILER_LAUNCHER=${CCACHE})
 endif()
-set(plugin_flags "-Wall -Wextra -Werror")
+set(plugin_flags "-Wall -Wextra -Werror ${without_collection}")
 set(plugin_optimization "-O2 -DNDEBUG") # as the daemon's own code
 ExternalProject_Add(shipped_plugins
   SOURCE_DIR ${CMAKE_SOURCE_DIR}/plugins

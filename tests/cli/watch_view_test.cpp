@@ -38,6 +38,12 @@ TEST(WatchView, WritesALineForEachThingThatHappens) {
   EXPECT_THAT(view.update(event("metrics", metrics(3, 0.5))), ElementsAre("iteration 3/40  score 0.500"));
   EXPECT_THAT(view.update(event("validation", validation("epoch", 3, 0.75, true))),
               ElementsAre("validation (epoch): f1_macro 0.7500, the best so far"));
+  Json waited = metrics(4, 0.5), hardly_waited = metrics(5, 0.5);
+  waited["values"]["time/score_wait_s"] = 1.25;
+  hardly_waited["values"]["time/score_wait_s"] = 0.001;
+  EXPECT_THAT(view.update(event("metrics", waited)),
+              ElementsAre("iteration 4/40  score 0.500  scorer wait 1.25 s"));
+  EXPECT_THAT(view.update(event("metrics", hardly_waited)), ElementsAre("iteration 5/40  score 0.500"));
   // Of the exported model, which is the best by its nature.
   EXPECT_THAT(view.update(event("validation", validation("final", 3, 0.75, true))),
               ElementsAre("validation (final): f1_macro 0.7500"));
