@@ -3,12 +3,12 @@
 // come after them; without one it is of this process alone. Not thread-safe.
 //
 // The file is lines of JSON, each appended under a lock:
-//   {"asks":8}                                         written before so many requests are sent, so that
-//   those of a
-//                                                      process that is killed meanwhile are counted
-//   {"request":"…","tokens":100,"score":1,"reason":"…"}    an answer, by the key of its request; without a
-//   score it is
-//                                                      one that nobody is to be given again
+//
+//   {"asks":8}
+// is written before so many requests are sent, so that those of a process that dies are counted, too;
+//
+//   {"request":"…","tokens":100,"score":1,"reason":"…"}
+// is an answer, by the key of its request; without a score it is one that nobody is to be given again.
 #pragma once
 
 #include <cstddef>
