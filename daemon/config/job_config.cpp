@@ -277,6 +277,9 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"watch", "rollout_gap", &watch.rollout_gap, at_least(0),
        "tells when the probabilities that sampler and trainer give to the sampled tokens differ by more than "
        "this on average (below 0.005 is healthy); 0: never"},
+      {"watch", "constant_score", &watch.constant_score, at_least(0),
+       "tells when in each of so many iterations, from the first on, all episodes have the same score; 0: "
+       "never"},
 
       {"checkpoint", "keep", &checkpoint.keep, at_least(1), "checkpoints kept, the best by validation"},
       {"checkpoint", "resume_every_s", &checkpoint.resume_every_s, above(0),

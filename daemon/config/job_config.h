@@ -131,6 +131,7 @@ struct WatchConfig {
   double kl_acceleration = 3;     // of the KL's rise, as a multiple of the rise before
   double identical_share = 0.95;  // of an iteration's completions
   double rollout_gap = 0.01;      // of the probabilities by sampler and trainer
+  int64_t constant_score = 2;     // iterations, from the first on, whose episodes all score the same
 };
 
 struct CheckpointConfig {

@@ -11,6 +11,8 @@ namespace {
 // Iterations over which a rise of the KL is measured, and the rise in nats per token that is always allowed.
 constexpr size_t kKlWindow = 4;
 constexpr double kKlRise = 0.01;
+// A deviation of scores below this is none: it comes of rounding.
+constexpr double kNoDeviation = 1e-6;
 
 class Watch {
  public:
@@ -42,6 +44,19 @@ void watch_kl(double allowed, WatchState& state, Watch& watch) {
                          now, kKlWindow, end, kKlWindow, middle - start));
 }
 
+void watch_for_constant_scores(int64_t allowed, const std::map<std::string, double>& metrics,
+                               WatchState& state, Watch& watch) {
+  if (metrics.at("rollout/score_std") > kNoDeviation)
+    state.constant_iterations = -1;
+  else if (state.constant_iterations >= 0)
+    ++state.constant_iterations;
+  watch.tell(
+      "constant_score", allowed > 0 && state.constant_iterations >= allowed,
+      fmt::format("all episodes score {:.4f}: nothing can be learned from a constant. Read in rollouts.jsonl "
+                  "what the policy writes; one that knows nothing of the task needs a [warmup]",
+                  metrics.at("rollout/score_mean")));
+}
+
 }  // namespace
 
 Json to_json(const WatchState& state) {
@@ -50,6 +65,7 @@ Json to_json(const WatchState& state) {
           {"kl", state.kl},
           {"epoch_score", state.epoch_score},
           {"epoch_iterations", state.epoch_iterations},
+          {"constant_iterations", state.constant_iterations},
           {"told", state.told}};
 }
 
@@ -59,6 +75,7 @@ WatchState watch_state_from_json(const Json& json) {
           .kl = json.at("kl").get<std::vector<double>>(),
           .epoch_score = json.at("epoch_score"),
           .epoch_iterations = json.at("epoch_iterations"),
+          .constant_iterations = json.value("constant_iterations", int64_t{-1}),
           .told = json.at("told").get<std::set<std::string>>()};
 }
 
@@ -98,6 +115,7 @@ std::vector<WatchWarning> watch_iteration(const config::WatchConfig& config,
                   "\"float32\" in [model], or importance_cap in [ppo]",
                   gap, config.rollout_gap));
   watch_kl(config.kl_acceleration, state, watch);
+  watch_for_constant_scores(config.constant_score, metrics, state, watch);
   return watch.take();
 }
 

@@ -21,7 +21,8 @@ struct WatchState {
   std::vector<double> kl;    // of the last iterations, oldest first
   double epoch_score = 0;    // sum of the mean scores of the epoch's iterations
   int64_t epoch_iterations = 0;
-  std::set<std::string> told;  // the watches whose condition holds
+  int64_t constant_iterations = 0;  // those so far, of one score each; -1 once scores differed
+  std::set<std::string> told;       // the watches whose condition holds
 };
 
 Json to_json(const WatchState& state);

@@ -326,7 +326,8 @@ TEST_F(Train, RefillsGroupsOfEqualScoresAndStillResumesBitForBit) {
 TEST_F(Train, AWatchWarnsAndPausesAndTheNextAttemptGoesOn) {
   const fs::path job =
       make_job("job", {.sections = "[watch]\naction = \"pause\"\nlength_growth = 0.5\nscore_gap = 0.0\n"
-                                   "entropy_drop = 0.0\nkl_acceleration = 0.0\nidentical_share = 0.0"});
+                                   "entropy_drop = 0.0\nkl_acceleration = 0.0\nidentical_share = 0.0\n"
+                                   "constant_score = 0"});
   Subprocess worker = start(job);
   const Json warning = daemon_.read_until("warning").value();
   EXPECT_EQ(warning["name"], "length_growth");

@@ -17,7 +17,8 @@ using Metrics = std::map<std::string, double>;
 Metrics healthy() {
   return {{"rollout/score_mean", 0.5},       {"rollout/completion_length", 10},
           {"rollout/identical_share", 0.25}, {"policy/entropy", 2},
-          {"policy/rollout_gap", 0.001},     {"objective/kl_to_reference_k3", 0.01}};
+          {"policy/rollout_gap", 0.001},     {"objective/kl_to_reference_k3", 0.01},
+          {"rollout/score_std", 0.1}};
 }
 
 Metrics with(const std::string& name, double value) {
@@ -69,6 +70,17 @@ TEST_F(Watches, TellOfASamplerThatIsNotTheTrainer) {
   EXPECT_THAT(iteration(with("policy/rollout_gap", 0.02)), warns("rollout_gap", "differ by 0.0200"));
 }
 
+TEST_F(Watches, TellOfScoresThatNeverDiffered) {
+  const Metrics constant = with("rollout/score_std", 1e-9);
+  EXPECT_THAT(iteration(constant), IsEmpty());
+  EXPECT_THAT(iteration(constant), warns("constant_score", "all episodes score 0.5000"));
+}
+
+TEST_F(Watches, LeaveAloneATaskThatIsLearned) {
+  iteration(healthy());
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(iteration(with("rollout/score_std", 0)), IsEmpty());
+}
+
 TEST_F(Watches, TellOfAKlThatAccelerates) {
   // A steady rise is none; one that is more than three times as steep is.
   double kl = 0;
@@ -111,8 +123,9 @@ TEST_F(Watches, AThresholdOfZeroWatchesNothing) {
              .entropy_drop = 0,
              .kl_acceleration = 0,
              .identical_share = 0,
-             .rollout_gap = 0};
-  iteration(healthy());
+             .rollout_gap = 0,
+             .constant_score = 0};
+  iteration(with("rollout/score_std", 0));
   double kl = 0;
   for (int i = 0; i < 12; ++i) {
     Metrics metrics = with("objective/kl_to_reference_k3", kl += i);
@@ -121,6 +134,7 @@ TEST_F(Watches, AThresholdOfZeroWatchesNothing) {
     metrics["rollout/identical_share"] = 1;
     metrics["rollout/score_mean"] = 9;
     metrics["policy/rollout_gap"] = 1;
+    metrics["rollout/score_std"] = 0;
     EXPECT_THAT(iteration(metrics), IsEmpty());
   }
   EXPECT_THAT(epoch(0), IsEmpty());
