@@ -14,7 +14,7 @@ def configure(given):
 
 
 def score(episodes):
-    """A number, or a dict, for each. (Or define OpenAI's `def grade(sample, item) -> float` instead.)"""
+    """A number, or a dict, for each. (Or OpenAI's `def grade(sample, item) -> float`, and then test that.)"""
     return [score_one(episode["completion"], episode["record"]) for episode in episodes]
 
 
