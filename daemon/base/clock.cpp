@@ -12,4 +12,6 @@ std::string utc_text(std::chrono::system_clock::time_point time) {
   return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts));
 }
 
+std::string utc_now() { return utc_text(std::chrono::system_clock::now()); }
+
 }  // namespace rft

@@ -12,5 +12,6 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
 
 // "2026-01-31T09:00:00Z"
 std::string utc_text(std::chrono::system_clock::time_point time);
+std::string utc_now();
 
 }  // namespace rft

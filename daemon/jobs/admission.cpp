@@ -166,11 +166,8 @@ std::string where_asked(const config::JobConfig& job, const plugins::Part& part,
 
 plugins::QuarantineReport fault_of(int64_t job, const std::string& digest,
                                    const plugins::PluginError& error) {
-  return {.digest = digest,
-          .failure = std::string(to_string(error.kind())),
-          .reason = error.what(),
-          .job = job,
-          .at = time_text(std::chrono::system_clock::now())};
+  return {
+      .digest = digest, .failure = std::string(to_string(error.kind())), .reason = error.what(), .job = job};
 }
 
 std::string write_manifest(const fs::path& folder) {

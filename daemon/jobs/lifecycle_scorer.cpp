@@ -103,7 +103,6 @@ void Lifecycle::quarantine_scorer(const Job& job, const std::optional<protocol::
   if (failed == pinned.end()) return;
   report.digest = failed->digest;
   report.job = job.id;
-  report.at = time_text(std::chrono::system_clock::now());
   plugins::Quarantine(options_.home.quarantine())
       .add(report, plugins::options_of(*failed, plan, folder, plugins::host_program_beside_executable()),
            "scorer");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "plugins/plugin_error.h"
@@ -82,6 +83,7 @@ void Quarantine::add(QuarantineReport report, const HostOptions& options, const 
   fs::remove_all(made);
   fs::create_directories(made);
   report.name = options.name;
+  report.at = utc_now();
   report.input = target / "input.jsonl";
   report.command = command_of(options, report.input, role != "scorer");
   if (fs::exists(options.failed_input))

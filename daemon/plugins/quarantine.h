@@ -42,7 +42,7 @@ class Quarantine {
 
   // Puts a plugin of kind `role` that ran as `options` say into quarantine, where its failure calls for it,
   // and keeps a copy of options.failed_input. The first report of a digest stays. `report` needs digest,
-  // failure, reason, job, at.
+  // failure, reason, job.
   void add(QuarantineReport report, const HostOptions& options, const std::string& role) const;
   std::optional<QuarantineReport> find(const std::string& digest) const;
   // Those of that name, or whose digest begins so (8 digits or more). Sorted by digest.

@@ -11,8 +11,6 @@ namespace {
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(100);
 
-std::string utc_now() { return utc_text(std::chrono::system_clock::now()); }
-
 }  // namespace
 
 Reporter::Files::Files(const std::filesystem::path& job_folder)

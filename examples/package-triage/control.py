@@ -17,7 +17,7 @@ def score_one(episode):
 
 def score(episodes):
     scores = [score_one(episode) for episode in episodes]
-    trained = [i for i, episode in enumerate(episodes) if episode["record"].get("shuffle")]
+    trained = [i for i, episode in enumerate(episodes) if episode["record"].get("control")]
     scores_so_far.extend(scores[i] for i in trained)
     for i in trained:
         scores[i] = draw.choice(scores_so_far)

@@ -1,77 +1,38 @@
 #include "engine/model/attention_kernels.h"
 
 #include "engine/model/kernels_avx512.h"
+#include "engine/model/tile_f32.h"
 
-// As for the decode step, a matrix is cut into panels of 32 columns, and a tile of up to 12 rows against one
-// panel stays in registers.
+// As for the decode step, a matrix is cut into panels of kPanel columns, and a tile of up to kMaxTileRows
+// rows against one panel stays in registers.
 namespace rft::engine::kernels {
 namespace {
 
-constexpr int64_t kColumns = 32, kRows = 12;
-// Queries whose scores a backward pass has at a time: a multiple of kRows.
+// Queries whose scores a backward pass has at a time: a multiple of kMaxTileRows.
 constexpr int64_t kQueryBlock = 48;
 
 int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-// A factor on the left: element (row, k) is at [row · ld + k], or with kTransposed at [k · ld + row].
-struct Left {
-  const float* first;
-  int64_t ld;
-};
+constexpr float kNoBias[kPanel] = {};
 
-// out (kCount, columns), ldo apart, = or += the sum over k of left(row, k) · panel[k · 32 + column].
-template <int kCount, bool kTransposed, bool kAdd>
-void tile(Left left, const float* panel, int64_t K, float* out, int64_t ldo, int64_t columns) {
-  __m512 sums[kCount][2];
-#pragma GCC unroll 12
-  for (int i = 0; i < kCount; ++i) sums[i][0] = sums[i][1] = _mm512_setzero_ps();
-  const float* x = left.first;
-  for (int64_t k = 0; k < K; ++k) {
-    const __m512 w0 = _mm512_loadu_ps(panel + k * kColumns);
-    const __m512 w1 = _mm512_loadu_ps(panel + k * kColumns + 16);
-#pragma GCC unroll 12
-    for (int i = 0; i < kCount; ++i) {
-      const __m512 v = _mm512_set1_ps(kTransposed ? x[k * left.ld + i] : x[i * left.ld + k]);
-      sums[i][0] = _mm512_fmadd_ps(v, w0, sums[i][0]);
-      sums[i][1] = _mm512_fmadd_ps(v, w1, sums[i][1]);
-    }
-  }
-  const __mmask16 lanes0 = first_lanes(columns), lanes1 = first_lanes(columns - 16);
-#pragma GCC unroll 12
-  for (int i = 0; i < kCount; ++i) {
-    float* row = out + i * ldo;
-    if constexpr (kAdd) {
-      sums[i][0] = _mm512_add_ps(sums[i][0], _mm512_maskz_loadu_ps(lanes0, row));
-      sums[i][1] = _mm512_add_ps(sums[i][1], _mm512_maskz_loadu_ps(lanes1, row + 16));
-    }
-    _mm512_mask_storeu_ps(row, lanes0, sums[i][0]);
-    _mm512_mask_storeu_ps(row + 16, lanes1, sums[i][1]);
-  }
-}
-
-using Tile = void (*)(Left, const float*, int64_t, float*, int64_t, int64_t);
-template <bool t, bool a>
-constexpr Tile kTiles[kRows] = {tile<1, t, a>, tile<2, t, a>,  tile<3, t, a>,  tile<4, t, a>,
-                                tile<5, t, a>, tile<6, t, a>,  tile<7, t, a>,  tile<8, t, a>,
-                                tile<9, t, a>, tile<10, t, a>, tile<11, t, a>, tile<12, t, a>};
-
-// `rows` (1 .. kRows) rows against panels of K, `panel_step` apart: `columns` columns.
-template <bool kTransposed, bool kAdd>
-void multiply(Left left, int64_t rows, const float* panels, int64_t panel_step, int64_t K, int64_t columns,
-              float* out, int64_t ldo) {
-  for (int64_t c = 0; c < columns; c += kColumns, panels += panel_step)
-    kTiles<kTransposed, kAdd>[rows - 1](left, panels, K, out + c, ldo, columns - c);
+// `rows` (1 .. kMaxTileRows) rows of x, ldx apart, or where it is kTransposed columns, against panels of K,
+// `panel_step` apart: `columns` columns of out.
+template <Epilogue kEpilogue, bool kTransposed = false>
+void multiply(const float* x, int64_t ldx, int64_t rows, const float* panels, int64_t panel_step, int64_t K,
+              int64_t columns, float* out, int64_t ldo) {
+  for (int64_t c = 0; c < columns; c += kPanel, panels += panel_step)
+    kTiles<kEpilogue, kTransposed>[rows - 1](x, ldx, panels, K, kNoBias, out + c, ldo, columns - c);
 }
 
 // One head (T, D) as panels (D/32, T, 32), filled up with zeros.
 void pack(const float* head, int64_t of_position, int64_t T, int64_t D, float* panels) {
-  for (int64_t d = 0; d < D; d += kColumns, panels += T * kColumns) {
+  for (int64_t d = 0; d < D; d += kPanel, panels += T * kPanel) {
     const __mmask16 lanes0 = first_lanes(D - d), lanes1 = first_lanes(D - d - 16);
     for (int64_t t = 0; t < T; ++t) {
       const float* from = head + t * of_position + d;
-      _mm512_storeu_ps(panels + t * kColumns, _mm512_maskz_loadu_ps(lanes0, from));
-      _mm512_storeu_ps(panels + t * kColumns + 16, _mm512_maskz_loadu_ps(lanes1, from + 16));
+      _mm512_storeu_ps(panels + t * kPanel, _mm512_maskz_loadu_ps(lanes0, from));
+      _mm512_storeu_ps(panels + t * kPanel + 16, _mm512_maskz_loadu_ps(lanes1, from + 16));
     }
   }
 }
@@ -81,12 +42,12 @@ void pack_transposed(const float* head, int64_t of_position, int64_t T, int64_t 
   const __m512i steps =
       _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
                          _mm512_set1_epi32(static_cast<int>(of_position)));
-  for (int64_t t = 0; t < round_up(T, kColumns); t += 16) {
+  for (int64_t t = 0; t < round_up(T, kPanel); t += 16) {
     const __mmask16 lanes = first_lanes(T - t);
-    float* to = panels + t / kColumns * kColumns * D + t % kColumns;
+    float* to = panels + t / kPanel * kPanel * D + t % kPanel;
     for (int64_t d = 0; d < D; ++d) {
-      _mm512_storeu_ps(to + d * kColumns, _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, steps,
-                                                                   head + t * of_position + d, 4));
+      _mm512_storeu_ps(to + d * kPanel, _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, steps,
+                                                                 head + t * of_position + d, 4));
     }
   }
 }
@@ -101,8 +62,8 @@ struct Scratch {
   }
 };
 
-int64_t packed_floats(int64_t T, int64_t D) { return T * round_up(D, kColumns); }
-int64_t transposed_floats(int64_t T, int64_t D) { return round_up(T, kColumns) * D; }
+int64_t packed_floats(int64_t T, int64_t D) { return T * round_up(D, kPanel); }
+int64_t transposed_floats(int64_t T, int64_t D) { return round_up(T, kPanel) * D; }
 
 // Scores of a query, of which it sees `seen`, to weights that sum to the answer, e^((s − max) · scale); zeros
 // from there to `width`. `log_sum` takes the logarithm of the sum of e^(s · scale).
@@ -151,7 +112,7 @@ void slope_of_scores(float* scores, float* slopes, int64_t seen, int64_t width, 
 
 int64_t causal_attention_scratch(const AttentionShape& shape) {
   return 3 * packed_floats(shape.T, shape.D) + 2 * transposed_floats(shape.T, shape.D) +
-         2 * kQueryBlock * round_up(shape.T, kColumns);
+         2 * kQueryBlock * round_up(shape.T, kPanel);
 }
 
 void causal_attention(const AttentionShape& shape, const AttentionInputs& inputs, const Heads& out,
@@ -165,15 +126,15 @@ void causal_attention(const AttentionShape& shape, const AttentionInputs& inputs
   pack_transposed(k.first, k.of_position, T, D, keys);
   pack(v.first, v.of_position, T, D, values);
   for (int64_t g = 0; g < G; ++g) {
-    for (int64_t t = 0; t < T; t += kRows) {
-      const int64_t rows = at_most(kRows, T - t), seen = t + rows, width = round_up(seen, kColumns);
-      const Left queries{q.first + g * q.of_head + t * q.of_position, q.of_position};
-      multiply<false, false>(queries, rows, keys, kColumns * D, D, width, scores, width);
-      float shares[kRows];
+    for (int64_t t = 0; t < T; t += kMaxTileRows) {
+      const int64_t rows = at_most(kMaxTileRows, T - t), seen = t + rows, width = round_up(seen, kPanel);
+      const float* const queries = q.first + g * q.of_head + t * q.of_position;
+      multiply<Epilogue::store>(queries, q.of_position, rows, keys, kPanel * D, D, width, scores, width);
+      float shares[kMaxTileRows];
       for (int64_t i = 0; i < rows; ++i)
         shares[i] = 1 / weigh(scores + i * width, t + i + 1, width, scale, log_sums + g * T + t + i);
       float* const to = out.first + g * out.of_head + t * out.of_position;
-      multiply<false, false>({scores, width}, rows, values, T * kColumns, seen, D, to, out.of_position);
+      multiply<Epilogue::store>(scores, width, rows, values, T * kPanel, seen, D, to, out.of_position);
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t d = 0; d < D; ++d) to[i * out.of_position + d] *= shares[i];
     }
@@ -185,14 +146,14 @@ void causal_attention_backward(const AttentionShape& shape, const AttentionInput
                                const AttentionSlopes& slopes, float* scratch) {
   const auto [T, G, D, scale] = shape;
   const ConstHeads &q = inputs.q, &k = inputs.k, &v = inputs.v;
-  const int64_t panel = T * kColumns;
+  const int64_t panel = T * kPanel;
   Scratch parts{scratch};
   float* const keys = parts.take(packed_floats(T, D));
   float* const keys_across = parts.take(transposed_floats(T, D));
   float* const values_across = parts.take(transposed_floats(T, D));
   float* const queries = parts.take(packed_floats(T, D));
   float* const of_out = parts.take(packed_floats(T, D));
-  float* const weights = parts.take(kQueryBlock * round_up(T, kColumns));
+  float* const weights = parts.take(kQueryBlock * round_up(T, kPanel));
   float* const of_scores = parts.next;
   pack(k.first, k.of_position, T, D, keys);
   pack_transposed(k.first, k.of_position, T, D, keys_across);
@@ -203,34 +164,35 @@ void causal_attention_backward(const AttentionShape& shape, const AttentionInput
     pack(q_of, q.of_position, T, D, queries);
     pack(slope_of, slope.of_position, T, D, of_out);
     for (int64_t begin = 0; begin < T; begin += kQueryBlock) {
-      const int64_t end = at_most(T, begin + kQueryBlock), width = round_up(end, kColumns);
-      for (int64_t t = begin; t < end; t += kRows) {
-        const int64_t rows = at_most(kRows, end - t), seen = t + rows;
+      const int64_t end = at_most(T, begin + kQueryBlock), width = round_up(end, kPanel);
+      for (int64_t t = begin; t < end; t += kMaxTileRows) {
+        const int64_t rows = at_most(kMaxTileRows, end - t), seen = t + rows;
         float* const p = weights + (t - begin) * width;
         float* const ds = of_scores + (t - begin) * width;
-        multiply<false, false>({q_of + t * q.of_position, q.of_position}, rows, keys_across, kColumns * D, D,
-                               round_up(seen, kColumns), p, width);
-        multiply<false, false>({slope_of + t * slope.of_position, slope.of_position}, rows, values_across,
-                               kColumns * D, D, round_up(seen, kColumns), ds, width);
+        multiply<Epilogue::store>(q_of + t * q.of_position, q.of_position, rows, keys_across, kPanel * D, D,
+                                  round_up(seen, kPanel), p, width);
+        multiply<Epilogue::store>(slope_of + t * slope.of_position, slope.of_position, rows, values_across,
+                                  kPanel * D, D, round_up(seen, kPanel), ds, width);
         for (int64_t i = 0; i < rows; ++i) {
           const float mean = dot(slope_of + (t + i) * slope.of_position,
                                  out.first + g * out.of_head + (t + i) * out.of_position, D);
-          slope_of_scores(p + i * width, ds + i * width, t + i + 1, round_up(seen, kColumns), scale,
+          slope_of_scores(p + i * width, ds + i * width, t + i + 1, round_up(seen, kPanel), scale,
                           log_sums[g * T + t + i], mean);
         }
-        multiply<false, false>({ds, width}, rows, keys, panel, seen, D,
-                               slopes.q.first + g * slopes.q.of_head + t * slopes.q.of_position,
-                               slopes.q.of_position);
+        multiply<Epilogue::store>(ds, width, rows, keys, panel, seen, D,
+                                  slopes.q.first + g * slopes.q.of_head + t * slopes.q.of_position,
+                                  slopes.q.of_position);
       }
       // Each key that the block sees gets its share, from the first tile of queries that see it. The first
       // head's first block to see a key begins its sums.
-      for (int64_t s = 0; s < end; s += kRows) {
-        const int64_t rows = at_most(kRows, end - s), first = s > begin ? s : begin;
+      for (int64_t s = 0; s < end; s += kMaxTileRows) {
+        const int64_t rows = at_most(kMaxTileRows, end - s), first = s > begin ? s : begin;
         const int64_t place = (first - begin) * width + s;
-        const auto share = g == 0 && s >= begin ? multiply<true, false> : multiply<true, true>;
-        share({weights + place, width}, rows, of_out + first * kColumns, panel, end - first, D,
+        const auto share =
+            g == 0 && s >= begin ? multiply<Epilogue::store, true> : multiply<Epilogue::accumulate, true>;
+        share(weights + place, width, rows, of_out + first * kPanel, panel, end - first, D,
               slopes.v.first + s * slopes.v.of_position, slopes.v.of_position);
-        share({of_scores + place, width}, rows, queries + first * kColumns, panel, end - first, D,
+        share(of_scores + place, width, rows, queries + first * kPanel, panel, end - first, D,
               slopes.k.first + s * slopes.k.of_position, slopes.k.of_position);
       }
     }

@@ -160,8 +160,7 @@ at::Tensor Decoder::embed(const at::Tensor& ids, const at::Tensor& positions) co
 }
 
 at::Tensor Decoder::hidden_states(const at::Tensor& ids, std::span<const int64_t> lengths) const {
-  const int64_t T = ids.size(1);
-  return run(embed(ids, at::arange(T, ids.options())), placer_.sequences(T, or_whole(lengths, ids)), {});
+  return run_padded(ids, or_whole(lengths, ids), {});
 }
 
 bool Decoder::pads(int64_t longest) const {
@@ -169,9 +168,8 @@ bool Decoder::pads(int64_t longest) const {
     return layer.switches.window > 0 && longest > layer.switches.window;
   };
   const std::vector<LayerWeights>& layers = weights().layers;
-  // ATen's attention would take the sequences of a row one after the other.
-  const bool has_fused_attention = options_.device.is_cpu() && kernels::available_f32();
-  return !has_fused_attention || config_.attention_softcap > 0 ||
+  // Without the fused loops: ATen's attention would take the sequences of a row one after the other.
+  return !compute_mode().fused || config_.attention_softcap > 0 ||
          std::any_of(layers.begin(), layers.end(), cuts);
 }
 
@@ -179,10 +177,16 @@ at::Tensor Decoder::states_at(const at::Tensor& ids, std::span<const int64_t> le
                               const at::Tensor& positions) const {
   const int64_t B = ids.size(0), T = ids.size(1);
   const std::vector<int64_t> known = or_whole(lengths, ids);
-  if (pads(T)) return run(embed(ids, at::arange(T, ids.options())), placer_.sequences(T, known), positions);
+  if (pads(T)) return run_padded(ids, known, positions);
   const Unpadded tokens = without_padding(positions, B, T);
   const at::Tensor row = ids.flatten().index_select(0, tokens.tokens).unsqueeze(0);  // (1, N)
   return run(embed(row, tokens.places), placer_.unpadded(T, known, tokens), tokens.positions);
+}
+
+at::Tensor Decoder::run_padded(const at::Tensor& ids, const std::vector<int64_t>& lengths,
+                               const at::Tensor& positions) const {
+  const int64_t T = ids.size(1);
+  return run(embed(ids, at::arange(T, ids.options())), placer_.sequences(T, lengths), positions);
 }
 
 // The embedded tokens (B, T, H) through the layers and the final norm; of all positions where `positions` is

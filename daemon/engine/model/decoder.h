@@ -123,6 +123,8 @@ class Decoder {
 
  private:
   const ModelWeights& weights() const;
+  at::Tensor run_padded(const at::Tensor& ids, const std::vector<int64_t>& lengths,
+                        const at::Tensor& positions) const;
   at::Tensor run(const at::Tensor& x, const std::vector<Placement>& placements,
                  const at::Tensor& positions) const;
   bool has_packed_step() const;
