@@ -61,8 +61,9 @@ def training_tflop(workload):
 class Side:
     """A process that runs one iteration for each line it is sent."""
 
-    def __init__(self, command, threads):
-        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")
+    def __init__(self, command, threads, **more):
+        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1",
+                           **more)
         self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=environment)
         self.answer()
@@ -91,6 +92,8 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of rftd's side")
     parser.add_argument("--alone", action="store_true", help="rftd's side without the peer")
+    parser.add_argument("--peer-as-on-amd", action="store_true", help="on an Intel CPU: the peer's MKL takes its AVX2 path, "
+                        "as it does for PyTorch on any AMD CPU, so that a figure taken there can be told from one taken here")
     parser.add_argument("--json", type=pathlib.Path, help="also write the figures of the best rounds here")
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parents[1] / "build" / "release")
     args = parser.parse_args()
@@ -105,7 +108,8 @@ def main():
         peer = None
         if not args.alone:
             python = subprocess.run([HERE / "make_env", release], check=True, capture_output=True, text=True).stdout.strip()
-            peer = Side([python, HERE / f"trl_{args.algorithm}.py", file], args.threads)
+            mkl = dict(MKL_ENABLE_INSTRUCTIONS="AVX2") if args.peer_as_on_amd else {}
+            peer = Side([python, HERE / f"trl_{args.algorithm}.py", file], args.threads, **mkl)
 
         print("round   rftd s  (rollout  update)    TRL s   ratio")
         rounds, updates = [], []
