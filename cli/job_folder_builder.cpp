@@ -113,6 +113,12 @@ std::string job_toml(const JobFiles& files) {
   return "name = " + toml_string(job_name(files)) + "\n" + sections.text();
 }
 
+std::string settings_toml(const std::vector<std::string>& settings) {
+  Sections sections;
+  for (const std::string& setting : settings) apply_setting(sections, setting);
+  return sections.text();
+}
+
 void build_job_folder(const JobFiles& files, const fs::path& folder) {
   std::vector<fs::path> sources = {files.train};
   need_file(files.train, "--training-file");

@@ -26,6 +26,9 @@ struct JobFiles {
 // The text of the job.toml. Throws Error(invalid_argument) for a setting that is not SECTION.KEY=VALUE.
 std::string job_toml(const JobFiles& files);
 
+// Settings alone, as a part of a job.toml. Throws likewise.
+std::string settings_toml(const std::vector<std::string>& settings);
+
 // A name that a folder can have: letters, digits, "-" and "_".
 std::string job_name(const JobFiles& files);
 

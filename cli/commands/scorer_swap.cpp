@@ -2,8 +2,11 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/files.h"
+#include "cli/job_folder_builder.h"
 #include "cli/job_text.h"
 
 namespace rft::cli {
@@ -16,6 +19,7 @@ constexpr auto kNoEnd = std::chrono::hours(24 * 365);
 
 struct SwapOptions {
   std::string job, scorer, options, options_file;
+  std::vector<std::string> settings;
   double timeout_s = 0;
 };
 
@@ -29,6 +33,7 @@ Json arguments_of(const SwapOptions& swap) {
     args["options"] = parse_json(read_file(swap.options_file), swap.options_file);
   else if (!swap.options.empty())
     args["options"] = parse_json(swap.options, "--options");
+  if (!swap.settings.empty()) args["settings"] = settings_toml(swap.settings);
   return args;
 }
 
@@ -56,6 +61,10 @@ int swap_scorer(const SwapOptions& swap, Session& session) {
   session.out.value(job);
   session.out.line(headline(session.out.style(), job));
   session.out.line("  scorer: " + scorer_cell(job));
+  if (text_of(part_of(job, "scorer_swap"), "state") == "pending")
+    session.out.line(
+        "  it has passed what a job's scorer must at the admission; it is tried on the job's own completions "
+        "when the job goes on, which pauses it where they are refused");
   for (const std::string& line : validation_lines(job)) session.out.line("  " + line);
   return kOk;
 }
@@ -81,6 +90,12 @@ Run define_scorer_swap(CLI::App& scorer) {
       ->type_name("FILE")
       ->check(CLI::ExistingFile)
       ->excludes(text);
+  part->add_option("--set", swap->settings,
+                   "What else of [scorer] it needs: scorer.timeout_s=60, scorer.on_error='\"skip\"', "
+                   "scorer.network=true, scorer.python, scorer.secrets (default: as they are)")
+      ->type_name("SECTION.KEY=VALUE")
+      ->take_all()
+      ->expected(1);
   part->add_option("--timeout", swap->timeout_s,
                    "Wait at most so many seconds (default: as long as it takes)")
       ->check(above_zero())

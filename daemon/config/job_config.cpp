@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 #include "config/key_table.h"
@@ -323,6 +324,17 @@ std::vector<Key> owner_keys(JobConfig& job) {
   return keys;
 }
 
+constexpr std::array<std::string_view, 5> kScorerSettings = {"timeout_s", "on_error", "network", "python",
+                                                             "secrets"};
+
+std::vector<Key> scorer_setting_keys(JobConfig& job) {
+  auto keys = job_keys(job);
+  std::erase_if(keys, [](const Key& key) {
+    return key.section != "scorer" || std::ranges::count(kScorerSettings, key.name) == 0;
+  });
+  return keys;
+}
+
 constexpr std::string_view kUnfiltered =
     "training samples from the full distribution: a filtered policy has no KL of 0 to its reference, and an "
     "update can push a sampled token out of the filter. Use temperature; filters are allowed in [validation]";
@@ -536,6 +548,15 @@ void set_pinned_scorers(JobConfig& plan, const std::vector<PinnedScorer>& scorer
         {"network", scorer.network}, {"options", scorer.options}, {"path", scorer.path.string()},
         {"plugin", scorer.plugin},   {"python", scorer.python},   {"secrets", scorer.secrets},
         {"trusted", scorer.trusted}};
+}
+
+std::string scorer_settings(const JobConfig& job) {
+  JobConfig copy = job;
+  return write_toml(scorer_setting_keys(copy)).substr(1);  // without the line that parts it from others
+}
+
+void set_scorer_settings(JobConfig& job, const std::string& settings) {
+  job.lines = read_toml_text(settings, scorer_setting_keys(job), {});
 }
 
 std::string job_reference() {

@@ -204,6 +204,12 @@ std::string to_toml(const JobConfig& job);
 // Of a plan, in the order of its [resolved] scorers. Throws Error(invalid_argument) for what is none.
 std::vector<PinnedScorer> pinned_scorers(const JobConfig& plan);
 void set_pinned_scorers(JobConfig& plan, const std::vector<PinnedScorer>& scorers);
+// What of [scorer] can change with a job's scorer (timeout_s, on_error, network, python, secrets), as a
+// job.toml has it, every value written out.
+std::string scorer_settings(const JobConfig& job);
+// Sets those of them that such a text gives; `lines` are then its own. Throws like parse_job, for any other
+// key too.
+void set_scorer_settings(JobConfig& job, const std::string& settings);
 // The tables of docs/job.md.
 std::string job_reference();
 

@@ -59,6 +59,10 @@ struct RefusedKey {
 KeyLines read_toml(const std::filesystem::path& file, const std::vector<Key>& keys,
                    const std::vector<RefusedKey>& refused);
 
+// The same of a text that is no file: its errors name no line.
+KeyLines read_toml_text(const std::string& text, const std::vector<Key>& keys,
+                        const std::vector<RefusedKey>& refused);
+
 // Every key with its present value, in the order of the table.
 std::string write_toml(const std::vector<Key>& keys);
 

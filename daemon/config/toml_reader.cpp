@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -65,6 +66,14 @@ Json to_json(const toml::node& node, const std::string& where) {
   fail(where, fmt::format("{} cannot be an option; write it as a string", kind_of(node)));
 }
 
+// The text itself of its line `number`, from 1 on.
+std::string line_of(const std::string& text, size_t number) {
+  std::istringstream lines(text);
+  std::string line;
+  for (size_t i = 0; i < number; ++i) std::getline(lines, line);
+  return line;
+}
+
 class Reader {
  public:
   Reader(const std::filesystem::path& file, const std::vector<Key>& keys,
@@ -73,8 +82,8 @@ class Reader {
     lines_.file = file;
   }
 
-  KeyLines read() {
-    const toml::table root = parse();
+  KeyLines read(const std::string& text) {
+    const toml::table root = parse(text);
     read_section("", root);
     for (const auto& key : keys_)
       if (key.required && !lines_.given(key.section, key.name)) fail_missing(key);
@@ -82,15 +91,12 @@ class Reader {
   }
 
  private:
-  toml::table parse() const {
-    std::error_code unknown;  // of what is no file: reading it says what it is
-    if (const auto size = std::filesystem::file_size(lines_.file, unknown); !unknown && size > kMaxBytes)
-      fail(lines_.file.string() + ": ", "larger than 1 MiB; this is no configuration");
-    const std::string text = read_file(lines_.file);
+  toml::table parse(const std::string& text) const {
     try {
       return toml::parse(text, lines_.file.string());
     } catch (const toml::parse_error& error) {
-      fail(where(error.source().begin.line),
+      const size_t line = error.source().begin.line;
+      fail(lines_.file.empty() ? line_of(text, line) + ": " : where(line),
            fmt::format("not valid TOML: {}; {}", error.description(),
                        error.description().find("redefine") != std::string_view::npos
                            ? "it stands above already: put both together in one place"
@@ -98,7 +104,9 @@ class Reader {
     }
   }
 
-  std::string where(size_t line) const { return fmt::format("{}:{}: ", lines_.file.string(), line); }
+  std::string where(size_t line) const {
+    return lines_.file.empty() ? "" : fmt::format("{}:{}: ", lines_.file.string(), line);
+  }
   std::string where(const toml::node& node) const { return where(node.source().begin.line); }
 
   void read_section(std::string_view section, const toml::table& table) {
@@ -304,15 +312,24 @@ bool KeyLines::given(std::string_view section, std::string_view name) const {
 }
 
 std::string KeyLines::where(std::string_view section, std::string_view name) const {
+  if (file.empty()) return "";
   for (const auto& key : {fmt::format("{}.{}", section, name), fmt::format("{}.", section)})
     if (const auto found = lines_.find(key); found != lines_.end())
       return fmt::format("{}:{}: ", file.string(), found->second);
-  return file.empty() ? "" : file.string() + ": ";
+  return file.string() + ": ";
 }
 
 KeyLines read_toml(const std::filesystem::path& file, const std::vector<Key>& keys,
                    const std::vector<RefusedKey>& refused) {
-  return Reader(file, keys, refused).read();
+  std::error_code unknown;  // of what is no file: reading it says what it is
+  if (const auto size = std::filesystem::file_size(file, unknown); !unknown && size > kMaxBytes)
+    fail(file.string() + ": ", "larger than 1 MiB; this is no configuration");
+  return Reader(file, keys, refused).read(read_file(file));
+}
+
+KeyLines read_toml_text(const std::string& text, const std::vector<Key>& keys,
+                        const std::vector<RefusedKey>& refused) {
+  return Reader({}, keys, refused).read(text);
 }
 
 }  // namespace rft::config

@@ -228,14 +228,13 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
 std::variant<protocol::ScorerSwap, PluginSettles> Admission::admit_swap(const fs::path& folder,
                                                                         const ScorerChoice& choice,
                                                                         const ScorerSwaps& before) const {
-  config::JobConfig job = config::parse_plan(folder / "plan.toml");
-  const std::string present = before.in_use ? before.in_use->plugin : job.scorer.plugin;
-  const Json present_options = before.in_use ? before.in_use->options : job.scorer.options;
+  config::JobConfig job = plan_after(before.in_use, config::parse_plan(folder / "plan.toml"));
   const bool from_file = !choice.file.empty();
   const std::string name = from_file ? choice.file.filename().string() : choice.plugin;
-  job.lines = {};  // what follows is in no file
+  config::set_scorer_settings(job, choice.settings);
   job.scorer.grader.clear();
-  job.scorer.options = choice.options.value_or(name == present ? present_options : Json::object());
+  job.scorer.options =
+      choice.options.value_or(name == job.scorer.plugin ? job.scorer.options : Json::object());
   job.scorer.plugin = from_file ? "./" + name : name;  // the file, whatever is registered under its name
   try {
     if (!from_file)
@@ -250,7 +249,10 @@ std::variant<protocol::ScorerSwap, PluginSettles> Admission::admit_swap(const fs
   config::set_pinned_scorers(job, pinned);
   job.scorer.plugin = name;
   try_scorers(job.resolved.job_id, job, folder);
-  return protocol::ScorerSwap{.plugin = name, .options = job.scorer.options, .scorers = job.resolved.scorers};
+  return protocol::ScorerSwap{.plugin = name,
+                              .options = job.scorer.options,
+                              .scorers = job.resolved.scorers,
+                              .settings = config::scorer_settings(job)};
 }
 
 Admission::Permitted Admission::resolve(const std::string& where, const std::string& name,

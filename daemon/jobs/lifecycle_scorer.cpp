@@ -97,8 +97,8 @@ void Lifecycle::quarantine_scorer(const Job& job, const std::optional<protocol::
                                   const std::string& sub_scorer, plugins::QuarantineReport report) const try {
   if (!plugins::calls_for_quarantine(report.failure)) return;  // most ends have nothing to do with a scorer
   const auto folder = options_.home.job(job.folder_name());
-  const config::JobConfig plan = config::parse_plan(folder / "plan.toml");
-  const auto pinned = scorers_after(swap, plan);
+  const config::JobConfig plan = plan_after(swap, config::parse_plan(folder / "plan.toml"));
+  const auto pinned = config::pinned_scorers(plan);
   const auto failed = std::ranges::find(pinned, sub_scorer, &config::PinnedScorer::name);
   if (failed == pinned.end()) return;
   report.digest = failed->digest;

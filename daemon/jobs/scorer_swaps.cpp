@@ -52,6 +52,7 @@ Json view_of(const ScorerSwaps& swaps) {
   Json view = {{"number", swaps.last.number},
                {"scorer", swaps.last.plugin},
                {"options", swaps.last.options},
+               {"settings", swaps.last.settings},
                {"state", to_string(swaps.state)}};
   if (swaps.pending()) return view;
   view["iteration"] = swaps.iteration;
@@ -59,10 +60,13 @@ Json view_of(const ScorerSwaps& swaps) {
   return view;
 }
 
-std::vector<config::PinnedScorer> scorers_after(const std::optional<protocol::ScorerSwap>& swap,
-                                                config::JobConfig plan) {
-  if (swap) plan.resolved.scorers = swap->scorers;
-  return config::pinned_scorers(plan);
+config::JobConfig plan_after(const std::optional<protocol::ScorerSwap>& swap, config::JobConfig plan) {
+  if (!swap) return plan;
+  plan.scorer.plugin = swap->plugin;
+  plan.scorer.options = swap->options;
+  plan.resolved.scorers = swap->scorers;
+  config::set_scorer_settings(plan, swap->settings);
+  return plan;
 }
 
 }  // namespace rft::jobs

@@ -33,6 +33,7 @@ struct ScorerChoice {
   std::string plugin;           // as [scorer] plugin: a registered name, or a file of the job's folder
   std::filesystem::path file;   // instead of it, absolute
   std::optional<Json> options;  // none: the job's present ones where the name is the same, else none
+  std::string settings;         // for config::set_scorer_settings; what they do not say stays as it is
 };
 
 // How they are stored.
@@ -40,12 +41,11 @@ Json to_json(const ScorerSwaps& swaps);
 // Throws Error(invalid_argument) for what this version cannot read.
 ScorerSwaps scorer_swaps_from_json(const Json& json);
 
-// The newest as clients see it: {"number", "scorer", "options", "state", "iteration", "reason"}; null
-// without.
+// The newest as clients see it: {"number", "scorer", "options", "settings", "state", "iteration", "reason"};
+// null without.
 Json view_of(const ScorerSwaps& swaps);
 
-// The scorers of a job after that swap; without one, the plan's.
-std::vector<config::PinnedScorer> scorers_after(const std::optional<protocol::ScorerSwap>& swap,
-                                                config::JobConfig plan);
+// A job's plan with the scorers that it has after that swap; without one, as it is.
+config::JobConfig plan_after(const std::optional<protocol::ScorerSwap>& swap, config::JobConfig plan);
 
 }  // namespace rft::jobs

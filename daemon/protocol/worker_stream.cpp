@@ -55,8 +55,9 @@ std::string title_of(const ScorerSwap& swap) {
 }
 
 Json to_json(const ScorerSwap& swap) {
-  return {{"type", "swap_scorer"},   {"number", swap.number},   {"plugin", swap.plugin},
-          {"options", swap.options}, {"scorers", swap.scorers}, {"pause_if_refused", swap.pause_if_refused}};
+  return {{"type", "swap_scorer"},    {"number", swap.number},   {"plugin", swap.plugin},
+          {"options", swap.options},  {"scorers", swap.scorers}, {"pause_if_refused", swap.pause_if_refused},
+          {"settings", swap.settings}};
 }
 
 Json to_json(const ScorerSwapOutcome& outcome) {
@@ -102,8 +103,10 @@ WorkerFinished finished_from_json(const Json& message) {
 ScorerSwap scorer_swap_from_json(const Json& message) {
   return reading("swap_scorer", [&] {
     expect_type(message, "swap_scorer");
-    return ScorerSwap{message.at("number"), message.at("plugin"), message.at("options"),
-                      message.at("scorers"), message.at("pause_if_refused")};
+    return ScorerSwap{
+        message.at("number"),           message.at("plugin"),
+        message.at("options"),          message.at("scorers"),
+        message.at("pause_if_refused"), message.value("settings", "")};  // older swaps have none
   });
 }
 

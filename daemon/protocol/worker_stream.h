@@ -51,6 +51,7 @@ struct ScorerSwap {
   Json options = Json::object();
   Json scorers = Json::object();  // as admitted and pinned: [resolved] scorers of a plan
   bool pause_if_refused = false;  // nobody waits for the answer: the job is not to go on without its owner
+  std::string settings = {};      // all that config::scorer_settings says of it; empty: the plan's
 };
 
 struct ScorerSwapOutcome {

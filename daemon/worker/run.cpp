@@ -174,7 +174,7 @@ Run::Run(const JobFolder& job_folder, const RunOptions& run_options, Reporter& j
       policy(load_policy(config, decoder_options)),
       warmup(make_warmup(config, data, tokenizer, policy, ranks)),
       trainer(policy, ppo_options_of(config), length.num_iterations, ranks),
-      scoring(config.scorer, tokenizer, config.rollout.stop, ranks),
+      scoring(tokenizer, config.rollout.stop, ranks),
       resume_points_(folder.resume()) {
   if (const engine::LoraAdapter* adapter = policy->adapter())
     reporter.log("info", fmt::format("training a LoRA adapter of rank {}: {} parameters beside {} that stay",
@@ -183,9 +183,10 @@ Run::Run(const JobFolder& job_folder, const RunOptions& run_options, Reporter& j
   restore();
   reporter.set_scorer_swaps(state.scorer_swaps());
   // The first rank alone has it.
-  if (ranks.first())
-    scoring.start(
-        hosts_of(state.scorer ? with_scorer(config, *state.scorer) : config, folder, options.host_program));
+  if (ranks.first()) {
+    const config::JobConfig present = state.scorer ? with_scorer(config, *state.scorer) : config;
+    scoring.start(present.scorer, hosts_of(present, folder, options.host_program));
+  }
 }
 
 void Run::restore() {

@@ -135,6 +135,7 @@ RunState state_with(const Run& run, const ScorerSwap& swap, const std::vector<Re
                                            {"from", present_scorer(run)},
                                            {"to", swap.plugin},
                                            {"options", swap.options},
+                                           {"settings", swap.settings},
                                            {"digests", digests}});
   state.scorer = swap;
   return state;
@@ -142,9 +143,9 @@ RunState state_with(const Run& run, const ScorerSwap& swap, const std::vector<Re
 
 // Throws Error with what is wrong with the new scorer.
 Successor try_successor(Run& run, const ScorerSwap& swap) {
-  config::JobConfig config = with_scorer(run.config, swap);
-  Successor next{Scoring(config.scorer, run.tokenizer, config.rollout.stop, engine::Ranks::alone()), {}, {}};
-  next.scoring.start(hosts_of(config, run.folder, run.options.host_program));
+  const config::JobConfig config = with_scorer(run.config, swap);
+  Successor next{Scoring(run.tokenizer, config.rollout.stop, engine::Ranks::alone()), {}, {}};
+  next.scoring.start(config.scorer, hosts_of(config, run.folder, run.options.host_program));
   std::vector<ScoredCompletion> last_batch = run.last_batch;
   next.scoring.score_again(last_batch, run.reporter);
   next.evaluations = evaluations_that_count(run);

@@ -68,15 +68,18 @@ void RolloutScoring::take(size_t prompt, const std::vector<engine::Completion>& 
   if (round_) round_->ready(prompt);
 }
 
-Scoring::Scoring(const config::ScorerConfig& config, const text::Tokenizer& tokenizer,
-                 std::vector<std::string> stop, engine::Ranks& ranks)
-    : config_(config), tokenizer_(tokenizer), stop_(std::move(stop)), ranks_(ranks) {}
+Scoring::Scoring(const text::Tokenizer& tokenizer, std::vector<std::string> stop, engine::Ranks& ranks)
+    : tokenizer_(tokenizer), stop_(std::move(stop)), ranks_(ranks) {}
 
-void Scoring::start(ScorerPool::Start start) {
+void Scoring::start(const config::ScorerConfig& config, ScorerPool::Start start) {
+  config_ = config;
   pool_ = std::make_unique<ScorerPool>(std::move(start), config_.hosts);
 }
 
-void Scoring::take_scorer_of(Scoring&& other) { pool_ = std::move(other.pool_); }
+void Scoring::take_scorer_of(Scoring&& other) {
+  config_ = std::move(other.config_);
+  pool_ = std::move(other.pool_);
+}
 
 std::vector<ScoredCompletion> Scoring::score_training(
     RolloutScoring& rollout, std::vector<std::vector<engine::Completion>>&& completions,

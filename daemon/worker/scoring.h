@@ -52,12 +52,11 @@ class RolloutScoring {
 
 class Scoring {
  public:
-  Scoring(const config::ScorerConfig& config, const text::Tokenizer& tokenizer, std::vector<std::string> stop,
-          engine::Ranks& ranks);
+  Scoring(const text::Tokenizer& tokenizer, std::vector<std::string> stop, engine::Ranks& ranks);
 
   // Starts the scorer's hosts. On the first rank, once before anything is to be scored.
-  void start(ScorerPool::Start start);
-  // Goes on with the hosts of another, on the first rank.
+  void start(const config::ScorerConfig& config, ScorerPool::Start start);
+  // Goes on with the hosts of another, on the first rank, and by its configuration.
   void take_scorer_of(Scoring&& other);
 
   // The episodes of a rollout that has ended, with their results; completions[i] belong to its examples[i].
@@ -93,8 +92,8 @@ class Scoring {
   plugins::ScoreRequest request_of(const Example& example, const engine::Completion& completion) const;
   std::string completion_text(const engine::Completion& completion) const;
 
-  config::ScorerConfig config_;
-  std::unique_ptr<ScorerPool> pool_;  // of the first rank
+  config::ScorerConfig config_;       // of the first rank
+  std::unique_ptr<ScorerPool> pool_;  // likewise
   std::optional<plugins::PluginError> first_failure_;
   double busy_s_ = 0;
   const text::Tokenizer& tokenizer_;

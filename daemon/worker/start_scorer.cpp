@@ -39,6 +39,7 @@ config::JobConfig with_scorer(config::JobConfig config, const protocol::ScorerSw
   config.scorer.plugin = swap.plugin;
   config.scorer.options = swap.options;
   config.resolved.scorers = swap.scorers;
+  config::set_scorer_settings(config, swap.settings);
   return config;
 }
 

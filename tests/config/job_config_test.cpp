@@ -42,6 +42,35 @@ class JobConfigFile : public ::testing::Test {
   TempDir folder_;
 };
 
+TEST_F(JobConfigFile, SetsWhatChangesWithAScorerAndNothingElse) {
+  JobConfig job = parse(std::string(kRequired) + "timeout_s = 5\nsecrets = [\"mine\"]\n");
+  set_scorer_settings(job, "[scorer]\nnetwork = true\non_error = \"skip\"\n");
+  EXPECT_TRUE(job.scorer.network);
+  EXPECT_EQ(job.scorer.on_error, "skip");
+  EXPECT_EQ(job.scorer.timeout_s, 5) << "what is not said stays";
+  EXPECT_TRUE(job.lines.given("scorer", "network"));
+  EXPECT_EQ(job.lines.where("scorer", "network"), "") << "it is in no file";
+  JobConfig other = parse(kRequired);
+  set_scorer_settings(other, scorer_settings(job));
+  EXPECT_EQ(scorer_settings(other), scorer_settings(job));
+  EXPECT_THAT(other.scorer.secrets, ElementsAre("mine"));
+
+  const auto error_of = [&](const std::string& settings) {
+    try {
+      set_scorer_settings(job, settings);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(error_of("[scorer]\ntimeout_s = 0"), "[scorer] timeout_s = 0 is out of range; give number > 0");
+  EXPECT_THAT(
+      error_of("[scorer]\nhosts = 2"),
+      StartsWith("unknown key [scorer] hosts; the keys here are timeout_s, on_error, network, python"));
+  EXPECT_THAT(error_of("[ppo]\nkl_coef = 0"), StartsWith("unknown section [ppo]"));
+  EXPECT_THAT(error_of("[scorer]\non_error = skip"), StartsWith("on_error = skip: not valid TOML: "));
+}
+
 TEST_F(JobConfigFile, TakesDefaultsForAllButThreeKeys) {
   const JobConfig job = parse(kRequired);
   EXPECT_EQ(job.model.path, "tiny");

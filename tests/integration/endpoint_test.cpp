@@ -61,6 +61,35 @@ TEST_F(Endpoints, ScoreAJobWithASecretThatNobodyElseSees) {
   EXPECT_EQ(home_.log().find("sk-01234"), std::string::npos);
 }
 
+// What the job was admitted with has neither the network nor a secret.
+TEST_F(Endpoints, ARunningJobIsRetargetedToAJudge) {
+  home_.start();
+  write_secrets();
+  const int64_t id = drop("retargeted", {.scorer = "exact_match", .epochs = 10000});
+  home_.await_iteration(id);
+  const std::string options =
+      R"({"model": "fair", "messages": [{"role": "user", "content": "{{sample.output_text}}|{{item.output}}"}]})";
+  const auto swap = [&](const std::vector<std::string>& settings) {
+    std::vector<std::string> arguments = {"scorer", "swap",      std::to_string(id),
+                                          "judge",  "--options", options};
+    for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+    return home_.rftctl(arguments);
+  };
+  EXPECT_THAT(swap({"scorer.secrets='model'"}).errors, HasSubstr("it has no network"));
+  const Answer answer = swap(
+      {"scorer.network=true", "scorer.secrets='model'", "scorer.timeout_s=30", "scorer.on_error='skip'"});
+  ASSERT_EQ(answer.exit_code, 0) << answer.errors;
+  EXPECT_EQ(answer.json["scorer_swap"]["state"], "taken");
+
+  // The next attempt knows it too.
+  for (const pid_t worker : home_.worker_pids()) ::kill(worker, SIGKILL);
+  home_.await(id, [](const Json& job) { return job.at("attempt") == 2 && job.at("state") == "running"; });
+  home_.await_iteration(id);
+  EXPECT_EQ(home_.rftctl({"cancel", std::to_string(id)}).exit_code, 0);
+  ASSERT_FALSE(endpoint_.requests().empty());
+  for (const auto& request : endpoint_.requests()) EXPECT_EQ(request.headers["Authorization"], kKey);
+}
+
 // Two hosts, and an attempt that is killed: none of them has a budget of its own, or pays twice.
 TEST_F(Endpoints, AJudgesBudgetIsTheJobs) {
   home_.start();

@@ -72,6 +72,23 @@ TEST_F(ScorerSwap, GoesOnWithTheNewOneAlsoInTheNextAttempt) {
   EXPECT_EQ(swap(id, {"regex"}).exit_code, cli::kConflict) << "it has ended";
 }
 
+TEST_F(ScorerSwap, GivesTheNewOneItsSettingsAlsoInTheNextAttempt) {
+  const int64_t id = start_job();
+  const std::string text =
+      "import os\n"
+      "def score(episodes):\n"
+      "    return [{'score': 0, 'reason': os.environ['RFT_TIMEOUT_S']} for e in episodes]\n";
+  const Answer answer = swap(id, {file("tells.py", text), "--set", "scorer.timeout_s=33"});
+  ASSERT_EQ(answer.exit_code, 0) << answer.errors;
+  const int64_t after = answer.json["scorer_swap"]["iteration"];
+  for (const pid_t worker : home_.worker_pids()) ::kill(worker, SIGKILL);
+  home_.await(id, [](const Json& job) { return job.at("attempt") == 2 && job.at("state") == "running"; });
+  home_.await_iteration(id);
+  ASSERT_EQ(home_.rftctl({"cancel", std::to_string(id)}).exit_code, 0);
+  EXPECT_THAT(reasons(id, [&](int64_t iteration) { return iteration > after; }),
+              AllOf(Not(IsEmpty()), Each(::testing::StartsWith("33"))));
+}
+
 TEST_F(ScorerSwap, LeavesTheOldOneWhereTheNewOneFails) {
   const int64_t id = start_job();
   const Answer broken = swap(id, {file("broken.py", "def score(episodes):\n    return episodes[0]['no']\n")});

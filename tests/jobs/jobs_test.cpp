@@ -14,9 +14,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // ---- the way through ----
 
@@ -284,6 +286,38 @@ TEST_F(JobHome, KeepsASwapForTheNextAttemptOfAJobThatIsPaused) {
   answer_to([&](Jobs::Done done) { jobs_->resume(id, "", done); });
   ASSERT_TRUE(run_until([&] { return jobs_->get(id).scorer == "classification"; }));
   EXPECT_THAT(attempts_of(id), HasSubstr("unattended classification 2")) << "nobody waits for its answer";
+}
+
+// A job that waits for its turn, too: whatever admission finds is said at once.
+TEST_F(JobHome, ASwapMayAskForWhatTheFirstScorerDidNotNeedUnderTheSameRules) {
+  config_.plugins.network = {"numeric"};
+  stop();
+  start();
+  const std::string id = drop_job("fraud", "run\nswap\n");
+  ASSERT_TRUE(run_until([&] { return !jobs_->get(id).metrics.is_null(); }));
+  answer_to([&](Jobs::Done done) { jobs_->pause(id, "", done); });
+  const auto swap = [&](const ScorerChoice& choice) {
+    return answer_to([&](Jobs::Done done) { jobs_->swap_scorer(id, choice, "", done); });
+  };
+  const std::string asks = "[scorer]\nnetwork = true\ntimeout_s = 60\n";
+  EXPECT_THAT(
+      swap({.plugin = "exact_match", .settings = asks}).error.value().what(),
+      StartsWith("[scorer] network: it asks for the network, which is the daemon's owner's to grant"));
+  EXPECT_THAT(swap({.plugin = "numeric", .options = Json{{"tolerence", 1}}}).error.value().what(),
+              HasSubstr("unknown option \"tolerence\""));
+  const auto kept = swap({.plugin = "numeric", .settings = asks});
+  ASSERT_FALSE(kept.error) << kept.error->what();
+  EXPECT_EQ(kept.job.scorer_swap["state"], "pending");
+  EXPECT_THAT(kept.job.scorer_swap["settings"].get<std::string>(),
+              AllOf(HasSubstr("network = true"), HasSubstr("timeout_s = 60.0")));
+  answer_to([&](Jobs::Done done) { jobs_->resume(id, "", done); });
+  ASSERT_TRUE(run_until([&] { return jobs_->get(id).scorer == "numeric"; }));
+
+  // What the present one was given stays, unless the next swap says otherwise.
+  EXPECT_THAT(swap({.plugin = "exact_match"}).error.value().what(), HasSubstr("it asks for the network"));
+  const auto without = swap({.plugin = "exact_match", .settings = "[scorer]\nnetwork = false"});
+  ASSERT_FALSE(without.error) << without.error->what();
+  EXPECT_THAT(without.job.scorer_swap["settings"].get<std::string>(), HasSubstr("timeout_s = 60.0"));
 }
 
 TEST_F(JobHome, RefusesToSwapForWhatIsNoScorerAndInAJobThatHasEnded) {

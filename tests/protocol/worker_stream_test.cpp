@@ -33,10 +33,19 @@ TEST(WorkerStream, FinishedCarriesWhyItPaused) {
 }
 
 TEST(WorkerStream, AScorersSwapSurvivesTheWire) {
-  const ScorerSwap sent{3, "strict.py", {{"bonus", 2}}, {{"", {{"path", "/store/abc/plugin.py"}}}}, true};
+  const ScorerSwap sent{3,
+                        "strict.py",
+                        {{"bonus", 2}},
+                        {{"", {{"path", "/store/abc/plugin.py"}}}},
+                        true,
+                        "[scorer]\nnetwork = true\n"};
   const ScorerSwapOutcome read =
       scorer_swap_outcome_from_json(to_json(ScorerSwapOutcome{sent, true, 12, "none"}));
   EXPECT_EQ(to_json(read.swap), to_json(sent));
+  EXPECT_EQ(read.swap.settings, sent.settings);
+  Json older = to_json(sent);
+  older.erase("settings");
+  EXPECT_EQ(scorer_swap_from_json(older).settings, "");
   EXPECT_TRUE(read.taken);
   EXPECT_EQ(read.iteration, 12);
   EXPECT_EQ(read.reason, "none");

@@ -9,6 +9,7 @@ void handle_scorer_swap(Context& context, Call call) {
   choice.plugin = args.text_or("scorer", "");
   choice.file = args.text_or("file", "");
   choice.options = args.object("options");
+  choice.settings = args.text_or("settings", "");
   if (choice.plugin.empty() == choice.file.empty())
     throw Error(ErrorCode::invalid_argument,
                 "name the new scorer as \"scorer\", or give the absolute path of its file as \"file\"",
