@@ -1,5 +1,7 @@
 #include "cli/output.h"
 
+#include <unistd.h>
+
 #include <iostream>
 
 namespace rft::cli {
@@ -10,6 +12,10 @@ void Output::text(const std::string& text) const {
 
 void Output::note(const std::string& line) const {
   if (!json_) std::cerr << line << std::endl;
+}
+
+void Output::progress(const std::string& line) const {
+  if (!json_ && ::isatty(STDERR_FILENO) == 1) std::cerr << "\r\033[K" << line << std::flush;
 }
 
 void Output::value(const Json& value) const {

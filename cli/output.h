@@ -21,6 +21,9 @@ class Output {
   void line(const std::string& line) const { text(line + "\n"); }
   // A hint beside the answer, on standard error; nothing with --json.
   void note(const std::string& line) const;
+  // What goes on, in a line of its own that the next one replaces; empty: it is over. Only where standard
+  // error is a terminal, and nothing with --json.
+  void progress(const std::string& line) const;
   // The answer for programs; nothing without --json.
   void value(const Json& value) const;
   // "rftctl: …" on standard error, and with --json {"error":{…}} on standard output.

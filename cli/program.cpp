@@ -19,8 +19,10 @@ namespace {
 
 constexpr size_t kMaxOutput = 16 << 20;
 
-// Reads both to their ends, whichever has something first.
-void drain(UniqueFd& out, std::string& output, UniqueFd& err, std::string& errors) {
+// Reads both to their ends, whichever has something first; `on_output` is called whenever there is more of
+// it.
+void drain(UniqueFd& out, std::string& output, UniqueFd& err, std::string& errors,
+           const std::function<void()>& on_output) {
   std::array<char, 65536> buffer;
   while (out || err) {
     std::array<pollfd, 2> items = {{{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}}};
@@ -34,6 +36,7 @@ void drain(UniqueFd& out, std::string& output, UniqueFd& err, std::string& error
     };
     take(items[0], out, output);
     take(items[1], err, errors);
+    on_output();
   }
 }
 
@@ -60,7 +63,8 @@ std::filesystem::path find_program(const std::string& name) {
 }
 
 ProgramResult run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments,
-                          const std::string& input) {
+                          const std::string& input,
+                          const std::function<void(const std::string& line)>& on_line) {
   const UniqueFd in = file_of(input);
   Pipe out, err;
   ProcessOptions options;
@@ -73,7 +77,11 @@ ProgramResult run_program(const std::filesystem::path& program, const std::vecto
   err.write.reset();
 
   ProgramResult result;
-  drain(out.read, result.output, err.read, result.errors);
+  size_t begin = 0;  // of the line that is not whole yet
+  drain(out.read, result.output, err.read, result.errors, [&] {
+    for (size_t end; on_line && (end = result.output.find('\n', begin)) != std::string::npos; begin = end + 1)
+      on_line(result.output.substr(begin, end - begin));
+  });
   const auto status = process.wait(-1);
   if (!status || status->signal)
     throw Error(ErrorCode::internal, program.filename().string() + " " +

@@ -128,7 +128,8 @@ Json warnings_of(const std::vector<Json>& answers, const Figures& scores, const 
                        " (--range says what is meant)");
   std::vector<size_t> differ;
   for (size_t i = 0; i < answers.size(); ++i)
-    if (answers[i].contains("score") && answers[i].value("again", Json()) != answers[i]["score"])
+    if (answers[i].contains("score") && answers[i].contains("again") &&
+        answers[i]["again"] != answers[i]["score"])
       differ.push_back(i);
   if (!differ.empty()) {
     const Json& first = answers[differ.front()];
@@ -201,7 +202,8 @@ std::string report_text(const Style& style, const Json& report) {
   size_t shown = 0;
   for (const Json& row : report.at("errors")) {
     if (++shown > kMaxErrorsShown) break;
-    text += paint(style, Colour::red, "error") + ": episode " + whole(whole_of(row, "episode")) + ", " +
+    text += paint(style, Colour::red, "error") + ": " +
+            (row.at("episode").is_null() ? "" : "episode " + whole(whole_of(row, "episode")) + ", ") +
             text_of(row, "failure") + ": " + indented(text_of(row, "message")) + "\n";
   }
   if (const size_t all = report.at("errors").size(); all > kMaxErrorsShown)

@@ -71,6 +71,38 @@ std::vector<std::string> host_arguments(const Session& session, const ScorerTest
   return arguments;
 }
 
+// What rft-plugin-host says, line by line: how far it is is shown, the rest is the answer.
+std::vector<Json> try_scorer(const Session& session, const ScorerTest& test, const std::string& episodes) {
+  std::vector<Json> answers;
+  session.out.progress("the scorer is being loaded");
+  const auto take = [&](const std::string& line) {
+    const Json answer = parse_json(line, "the answer of rft-plugin-host");
+    if (const Json progress = part_of(answer, "progress"); !progress.empty())
+      return session.out.progress(whole(whole_of(progress, "done")) + " of " +
+                                  whole(whole_of(progress, "total")) + " " + text_of(progress, "what"));
+    if (!answer.contains("timed_out")) return answers.push_back(answer);
+    session.out.progress("");
+    session.out.note(text_of(answer, "timed_out"));
+  };
+  const ProgramResult result =
+      run_program(find_program("rft-plugin-host"), host_arguments(session, test), episodes, take);
+  session.out.progress("");
+  if (!answers.empty() && result.exit_code == 0) return answers;
+  throw Error(ErrorCode::unavailable,
+              answers.empty() ? result.errors : text_of(part_of(answers.back(), "error"), "message"));
+}
+
+// That a scorer which does not answer was given up.
+Json error_of_stop(const Json& stopped, const std::string& timeout_s) {
+  const int64_t untried = whole_of(stopped, "untried"), again = whole_of(stopped, "untried_again");
+  return {{"episode", Json()},
+          {"failure", "timed_out"},
+          {"message", whole(whole_of(stopped, "timeouts")) + " calls in a row had no answer within " +
+                          timeout_s + " s (--timeout): " +
+                          (untried > 0 ? whole(untried) + " episodes were not tried"
+                                       : whole(again) + " episodes were not tried again in batches")}};
+}
+
 int test_scorer(Session& session, ScorerTest test) {
   const ScoreRange range = range_of(test.range);
   if (const fs::path named = session.client.home() / "models" / test.source.model;
@@ -79,27 +111,25 @@ int test_scorer(Session& session, ScorerTest test) {
   const Episodes episodes = make_episodes(test.source);
   std::string input;
   for (const Json& line : episodes.lines) input += dump_json(line) + "\n";
-  const ProgramResult result =
-      run_program(find_program("rft-plugin-host"), host_arguments(session, test), input);
-  std::vector<Json> answers = json_lines(result, "rft-plugin-host");
-  if (answers.empty() || result.exit_code != 0)
-    throw Error(ErrorCode::unavailable,
-                answers.empty() ? result.errors : text_of(part_of(answers.back(), "error"), "message"));
+  std::vector<Json> answers = try_scorer(session, test, input);
 
   const std::string version = text_of(answers.front(), "version");
   const std::string title = text_of(answers.front(), "name") + (version.empty() ? "" : " " + version);
   answers.erase(answers.begin());
-  Json summary;
-  if (answers.size() > episodes.lines.size()) {
-    summary = answers.back();
+  Json last;  // the summary, or why there is none
+  if (!answers.empty() && !answers.back().contains("seconds")) {
+    last = answers.back();
     answers.pop_back();
   }
   Json report = scorer_report(episodes.lines, answers, range);
   report["completions"] = episodes.origin;
-  report["summary"] = part_of(summary, "summary");
-  if (summary.is_object() && summary.contains("summary_error"))
+  report["summary"] = part_of(last, "summary");
+  if (last.contains("summary_error"))
     report["errors"].push_back(
-        {{"episode", Json()}, {"failure", "summary"}, {"message", summary["summary_error"]}});
+        {{"episode", Json()}, {"failure", "summary"}, {"message", last["summary_error"]}});
+  report["untried"] = whole_of(part_of(last, "stopped"), "untried");
+  if (last.contains("stopped"))  // before those of the episodes, of which only the first are shown
+    report["errors"].insert(report["errors"].begin(), error_of_stop(last["stopped"], test.timeout_s));
   session.out.value(report);
   session.out.line(title + ", " + episodes.origin);
   session.out.text(report_text(session.out.style(), report));

@@ -74,6 +74,40 @@ TEST(ScorerTest, NamesEachErrorAndFails) {
   EXPECT_THAT(report["errors"][0]["message"].get<std::string>(), HasSubstr("ZeroDivisionError"));
 }
 
+// Anything may be an executable, also what never answers.
+TEST(ScorerTest, GivesAScorerUpThatDoesNotAnswer) {
+  const TempDir folder;
+  write_text(folder / "mute", "#!/bin/sh\nsleep 600\n");
+  std::filesystem::permissions(folder / "mute", std::filesystem::perms::owner_all);
+  write_text(folder / "data.jsonl", std::string(kData) + kData);
+  std::vector<std::string> arguments = {
+      "scorer",    "test", (folder / "mute").string(), "--data", (folder / "data.jsonl").string(),
+      "--timeout", "0.2"};
+  const ProgramResult told = run_rftctl(arguments);
+  EXPECT_EQ(told.exit_code, kFailed);
+  EXPECT_THAT(told.errors, HasSubstr("after 3 such calls in a row the rest is not tried"));
+  EXPECT_THAT(
+      told.output,
+      HasSubstr("3 calls in a row had no answer within 0.2 s (--timeout): 3 episodes were not tried"));
+  arguments.emplace_back("--json");
+  const Json report = parse_json(run_rftctl(arguments).output, "output");
+  EXPECT_EQ(report["episodes"], 3);
+  EXPECT_EQ(report["untried"], 3);
+  EXPECT_EQ(report["errors"][0]["failure"], "timed_out");
+}
+
+TEST(ScorerTest, GoesOnAfterOneBatchWithoutAnAnswer) {
+  const Json report = report_of(
+      "import time\n"
+      "def score(episodes):\n"
+      "  if len(episodes) > 1: time.sleep(60)\n"
+      "  return [len(e['completion']) / 10 for e in episodes]\n",
+      {"--timeout", "1"});
+  EXPECT_EQ(report["scored"], 3);
+  EXPECT_EQ(report["untried"], 0);
+  EXPECT_THAT(report["warnings"].dump(), HasSubstr("then none"));
+}
+
 TEST(ScorerTest, GivenOutputsBelongToTheRecordThatTheyName) {
   const TempDir folder;
   write_text(

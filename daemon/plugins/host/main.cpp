@@ -204,44 +204,92 @@ TriedScorer make_scorer(const Arguments& arguments) {
   return {std::move(name), std::move(version), std::nullopt, std::move(host)};
 }
 
-// Each episode on stdin in a batch of its own, timed, then all once more in batches as a job makes them: a
-// line per episode with the result of the first call and the score of the second, then the summary.
-int try_scorer(const Arguments& arguments) {
-  using Clock = std::chrono::steady_clock;
-  const std::vector<ScoreRequest> requests = read_episodes();
-  const TriedScorer tried = make_scorer(arguments);
-  Scorer& scorer = *tried.scorer;
-  print({{"name", tried.name}, {"version", tried.version}});
-  std::vector<ScoreResult> results;
-  std::vector<double> seconds;
-  for (const ScoreRequest& request : requests) {
-    const auto start = Clock::now();
-    results.push_back(score_alone(scorer, request));
-    seconds.push_back(seconds_since(start));
-  }
-  std::vector<Json> again;
-  for (size_t begin = 0; begin < requests.size(); begin += kEpisodesPerBatch) {
-    const auto batch =
-        std::span(requests).subspan(begin, std::min(kEpisodesPerBatch, requests.size() - begin));
-    try {
-      for (const ScoreResult& result : scorer.score(batch))
-        again.push_back(result.score ? Json(*result.score) : Json());
-    } catch (const PluginError& error) {
-      again.resize(begin + batch.size());
+// How many calls in a row may run into their deadline before the others are left untried.
+constexpr int kMaxTimeouts = 3;
+
+// A scorer at work on the episodes: a line on stdout before each call says how far it is.
+class Trial {
+ public:
+  Trial(Scorer& scorer, std::span<const ScoreRequest> requests) : scorer_(scorer), requests_(requests) {}
+
+  // Each in a batch of its own, timed.
+  void score_each() {
+    for (size_t i = 0; i < requests_.size() && !gives_up(); ++i) {
+      tell(i, "scored alone");
+      const auto start = std::chrono::steady_clock::now();
+      results_.push_back(score_alone(scorer_, requests_[i]));
+      seconds_.push_back(seconds_since(start));
+      note(results_.back().failure, results_.back().error);
     }
   }
-  for (size_t i = 0; i < requests.size(); ++i) {
-    Json line = to_json(results[i]);
-    if (!results[i].score) line["failure"] = to_string(results[i].failure);
-    line["seconds"] = seconds[i];
-    line["again"] = again[i];
-    print(line);
+
+  // All of them once more, in batches as a job makes them.
+  void score_again() {
+    for (size_t begin = 0; begin < requests_.size() && !gives_up(); begin += kEpisodesPerBatch) {
+      tell(begin, "scored again in batches");
+      const auto batch = requests_.subspan(begin, std::min(kEpisodesPerBatch, requests_.size() - begin));
+      try {
+        for (const ScoreResult& result : scorer_.score(batch))
+          again_.push_back(result.score ? Json(*result.score) : Json());
+        num_timeouts_ = 0;
+      } catch (const PluginError& error) {
+        again_.resize(begin + batch.size());
+        note(error.kind(), error.what());
+      }
+    }
   }
-  try {
-    if (const auto numbers = scorer.summarize(requests, results)) print({{"summary", *numbers}});
-  } catch (const PluginError& error) {
-    print({{"summary_error", error.what()}});
+
+  // A line per episode that was tried, with the result of the first call and the score of the second; then
+  // the summary, or what was not tried.
+  void print_results() const {
+    for (size_t i = 0; i < results_.size(); ++i) {
+      Json line = to_json(results_[i]);
+      if (!results_[i].score) line["failure"] = to_string(results_[i].failure);
+      line["seconds"] = seconds_[i];
+      if (i < again_.size()) line["again"] = again_[i];
+      print(line);
+    }
+    if (gives_up())
+      return print({{"stopped",
+                     {{"timeouts", num_timeouts_},
+                      {"untried", requests_.size() - results_.size()},
+                      {"untried_again", requests_.size() - again_.size()}}}});
+    try {
+      if (const auto numbers = scorer_.summarize(requests_, results_)) print({{"summary", *numbers}});
+    } catch (const PluginError& error) {
+      print({{"summary_error", error.what()}});
+    }
   }
+
+ private:
+  bool gives_up() const { return num_timeouts_ >= kMaxTimeouts; }
+  void tell(size_t done, const char* what) const {
+    print({{"progress", {{"done", done}, {"total", requests_.size()}, {"what", what}}}});
+  }
+  void note(PluginFailure failure, const std::string& error) {
+    num_timeouts_ = failure == PluginFailure::timed_out ? num_timeouts_ + 1 : 0;
+    if (num_timeouts_ == 1)
+      print({{"timed_out", error + "; after " + std::to_string(kMaxTimeouts) +
+                               " such calls in a row the rest is not tried"}});
+  }
+
+  Scorer& scorer_;
+  std::span<const ScoreRequest> requests_;
+  std::vector<ScoreResult> results_;
+  std::vector<double> seconds_;
+  std::vector<Json> again_;
+  int num_timeouts_ = 0;  // in a row
+};
+
+// What rftctl scorer test runs. The first line has the scorer's name.
+int try_scorer(const Arguments& arguments) {
+  const std::vector<ScoreRequest> requests = read_episodes();
+  const TriedScorer tried = make_scorer(arguments);
+  print({{"name", tried.name}, {"version", tried.version}});
+  Trial trial(*tried.scorer, requests);
+  trial.score_each();
+  trial.score_again();
+  trial.print_results();
   return 0;
 }
 
