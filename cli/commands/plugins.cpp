@@ -22,7 +22,8 @@ int list_plugins(Session& session) {
                                                                          : Colour::yellow;
     table.add({text_of(row, "name"), text_of(row, "kind"), text_of(row, "version"),
                paint(style, colour, state), text_of(row, "origin"), text_of(row, "digest").substr(0, 12),
-               text_of(row, "file") + (reason.empty() ? "" : ": " + one_line(reason))});
+               text_of(row, "file") + (text_of(row, "file").empty() || reason.empty() ? "" : ": ") +
+                   one_line(reason)});
   }
   if (!table.empty()) session.out.text(table.text(style));
   session.out.note("add your own by copying NAME.so or NAME.py into " + text_of(result, "folder"));

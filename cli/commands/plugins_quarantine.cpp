@@ -13,6 +13,9 @@ int explain_quarantine(Session& session, const std::string& plugin) {
                      " at " + text_of(report, "at") + ": " + indented(text_of(report, "reason")));
     session.out.line("  what it was asked: " + text_of(report, "input"));
     session.out.line("  to see it again:   " + text_of(report, "command"));
+    session.out.line(
+        "                     (its last batch alone, in a new process: a fault that needs those before does not "
+        "show)");
     session.out.line("  to let it run:     rftctl plugins release " +
                      text_of(report, "digest").substr(0, 12));
   }
@@ -21,11 +24,13 @@ int explain_quarantine(Session& session, const std::string& plugin) {
 
 int release_from_quarantine(Session& session, const std::string& plugin) {
   const Json result = session.client.ask("plugins.release", {{"plugin", plugin}});
+  if (result.at("released").empty())
+    throw Error(ErrorCode::not_found, "no plugin \"" + plugin + "\" is in quarantine; see rftctl plugins ls",
+                "plugin");
   session.out.value(result.at("released"));
   for (const Json& report : result.at("released"))
     session.out.line(text_of(report, "name") + " " + text_of(report, "digest").substr(0, 12) +
                      " is out of quarantine: jobs may name it again");
-  if (result.at("released").empty()) session.out.line(plugin + " is in no quarantine");
   return kOk;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "plugins/composition.h"
 #include "plugins/plugin_error.h"
 
 namespace rft::plugins {
@@ -38,6 +39,17 @@ PluginRow row_of(const ResolvedPlugin& plugin, const std::string& file, const st
   row.digest = plugin.digest;
   row.origin = origin;
   row.state = "ready";
+  return row;
+}
+
+// The scorer that is no file: the daemon makes it of others. Nothing that is dropped takes its place.
+PluginRow composite_row() {
+  PluginRow row;
+  row.name = kComposite;
+  row.kind = "scorer";
+  row.origin = "shipped";
+  row.state = "ready";
+  row.reason = "built in: several scorers and a formula";
   return row;
 }
 
@@ -211,6 +223,7 @@ PluginRow Registry::unusable_row(const fs::path& file, const Dropped& dropped, c
   row.origin = "home";
   row.state = dropped.settled ? "refused" : "settling";
   if (!dropped.settled) {
+    row.name = file.stem();
     row.reason = "it changed a moment ago; it is taken once it no longer does";
   } else if (dropped.plugin) {
     row.name = dropped.plugin->name;
@@ -248,6 +261,7 @@ bool Registry::rebuild_rows() {
     }
     rows.push_back(std::move(row));
   }
+  rows.push_back(composite_row());
   std::stable_sort(rows.begin(), rows.end(), [](const PluginRow& a, const PluginRow& b) {
     return std::tie(a.name, a.file) < std::tie(b.name, b.file);
   });
@@ -286,14 +300,18 @@ std::string Registry::why_absent(const std::string& name, const std::string& kin
     if (file.stem() == name && dropped.settled && !dropped.plugin)
       return file.string() + " is refused: " + dropped.refusal;
   std::vector<std::string> names;
+  for (const auto& [known, plugin] : ready_)
+    if (can_be(plugin, kind)) names.push_back(known);
+  if (kind == "scorer") names.emplace_back(kComposite);
+  std::ranges::sort(names);
   std::string list;
-  for (const auto& [known, plugin] : ready_) {
-    if (!can_be(plugin, kind)) continue;
-    names.push_back(known);
-    list += (list.empty() ? "" : ", ") + known;
-  }
-  return "neither a registered one (" + (list.empty() ? "there are none" : list) +
-         ") nor a file of the folder" + did_you_mean(name, names);
+  for (const std::string& known : names) list += (list.empty() ? "" : ", ") + known;
+  if (list.empty()) list = "there are none";
+  // Of what was meant as a file it says more where that was looked for.
+  if (fs::path(name).has_extension() || name.find('/') != std::string::npos)
+    return "it is not in the job folder; put it there, beside job.toml, or name a registered one (" + list +
+           ")" + did_you_mean(name, names);
+  return "neither a registered one (" + list + ") nor a file of the job folder" + did_you_mean(name, names);
 }
 
 }  // namespace rft::plugins

@@ -23,14 +23,14 @@ namespace rft::plugins {
 
 // One line of `rftctl plugins ls`.
 struct PluginRow {
-  std::string file;     // as dropped: "classification.so"
-  std::string name;     // empty while it is not known
+  std::string file;     // as dropped: "classification.so"; empty of the scorer that is built in
+  std::string name;     // while it settles the file's; empty while it is not known
   std::string kind;     // scorer | dataset-adapter | program: either of them; empty while it is not known
   std::string version;  // empty for scripts
   std::string digest;   // empty while settling or refused
   std::string origin;   // shipped | home | job: in quarantine alone
   std::string state;    // ready | settling | refused | overridden | quarantined
-  std::string reason;   // for all but ready
+  std::string reason;   // for all but what is simply ready
   bool operator==(const PluginRow&) const = default;
 };
 

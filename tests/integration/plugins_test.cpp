@@ -144,7 +144,8 @@ TEST_F(Plugins, WhatCrashedIsInQuarantineUntilItIsReleased) {
                                {"__complete", "--home", home_.root().string(), "plugins", "release", "g"})
                   .output,
               ::testing::StartsWith("grader"));
-  home_.rftctl({"plugins", "release", "grader"});
+  EXPECT_EQ(home_.rftctl({"plugins", "release", "grader"}).exit_code, cli::kOk);
+  EXPECT_EQ(home_.rftctl({"plugins", "release", "grader"}).exit_code, cli::kNotFound) << "it is out already";
   EXPECT_EQ(home_.wait(drop("third", {.scorer = "grader"}))["failure"], "crashed");
 }
 

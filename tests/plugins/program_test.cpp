@@ -247,8 +247,13 @@ TEST(PythonScorer, ErrorsSayTheExceptionAndItsLine) {
     expect_plugin_error(PluginFailure::threw, {"score() must return a list of 2 numbers", returned}, [&] {
       score(python_options(folder, "def score(episodes):\n    return " + std::string(value) + "\n"));
     });
-  expect_plugin_error(PluginFailure::not_loadable, {"SyntaxError"},
-                      [&] { score(python_options(folder, "def score(:\n")); });
+  expect_plugin_error(
+      PluginFailure::not_loadable,
+      {"scorer scorer.py: SyntaxError: ", "(scorer.py:2: return [1 for e in episodes)"},
+      [&] { score(python_options(folder, "def score(episodes):\n    return [1 for e in episodes\n")); });
+  expect_plugin_error(PluginFailure::threw, {"ValueError: one (scorer.py:2)\ntwo"}, [&] {
+    score(python_options(folder, "def score(episodes):\n    raise ValueError('one\\ntwo')\n"));
+  });
   expect_plugin_error(PluginFailure::not_loadable, {"No module named 'no_such_module' (scorer.py:1)"},
                       [&] { score(python_options(folder, "import no_such_module\ndef score(e): pass\n")); });
   ScorerOptions options = python_options(folder, "");
@@ -279,7 +284,7 @@ TEST(PythonScorer, MessagesNameTheUsersFileAndNotItsPinnedCopy) {
          "scorer scorer.py: ZeroDivisionError: division by zero (scorer.py:2)");
   expect("grader", "def grade(s, i):\n    1 / 0\n",
          "scorer grader (grader.py): ZeroDivisionError: division by zero (grader.py:2)");
-  expect("scorer.py", "def score(:\n", "File \"scorer.py\", line 1");
+  expect("scorer.py", "def score(:\n", "(scorer.py:1: def score(:)");
   expect("scorer.py", "import sys\nprint(__file__, file=sys.stderr)\nsys.exit(3)\ndef score(e): pass\n",
          "its last words:\nscorer.py");
 }

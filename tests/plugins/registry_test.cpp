@@ -1,5 +1,6 @@
 #include "plugins/registry.h"
 
+#include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <algorithm>
 
@@ -76,6 +77,23 @@ TEST_F(RegistryTest, KnowsTheShippedPlugins) {
   EXPECT_EQ(plugin.implementation, "shared_object");
   EXPECT_EQ(plugin.note->version, "1.0.0");
   EXPECT_EQ(plugin.path, plugins_ / ".store" / plugin.digest / "plugin.so");
+}
+
+TEST_F(RegistryTest, ListsTheScorerThatIsBuiltInBesideTheAdapterOfItsName) {
+  const Registry registry = make();
+  std::vector<std::string> kinds;
+  for (const PluginRow& row : registry.rows())
+    if (row.name == "multi" && row.state == "ready") kinds.push_back(row.kind);
+  EXPECT_THAT(kinds, ::testing::UnorderedElementsAre("scorer", "dataset-adapter"));
+}
+
+TEST_F(RegistryTest, SaysWhereAFileWasLookedFor) {
+  const Registry registry = make();
+  for (const char* file : {"scorer.py", "./judge"})
+    EXPECT_THAT(refusal(registry, file),
+                ::testing::HasSubstr("it is not in the job folder; put it there, beside job.toml, or name a "
+                                     "registered one (classification, exact_match, "));
+  EXPECT_THAT(refusal(registry, "exact"), ::testing::HasSubstr(", multi, numeric, "));
 }
 
 TEST_F(RegistryTest, TakesAProgramByItsPermissionToBeRun) {
@@ -167,6 +185,7 @@ TEST_F(RegistryTest, WaitsUntilAFileHasSettled) {
   drop("plain", "plain.so");
   EXPECT_TRUE(registry.rescan());
   EXPECT_EQ(row(registry, "plain.so").state, "settling");
+  EXPECT_EQ(row(registry, "plain.so").name, "plain");
   EXPECT_TRUE(registry.settles("plain"));
   EXPECT_FALSE(registry.settles("exact_match"));
   const auto due = registry.rescan_due();

@@ -56,10 +56,17 @@ def run(tree, path, module_name):
 
 
 def where(error, path):
-    """The exception, with the line of the user's file that it came from."""
-    text = "".join(traceback.format_exception_only(type(error), error)).strip()
+    """The exception, with the line of the user's file that it came from: in its first line, which tables show alone."""
+    if isinstance(error, SyntaxError) and error.lineno:
+        place = f"{error.filename}:{error.lineno}: {(error.text or '').strip()[:100]}"
+        text = f"{type(error).__name__}: {error.msg} ({place})"
+    else:
+        text = "".join(traceback.format_exception_only(type(error), error)).strip()
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    return f"{text} ({path}:{lines[-1]})" if lines else text
+    if not lines:
+        return text
+    first, newline, rest = text.partition("\n")
+    return f"{first} ({path}:{lines[-1]}){newline}{rest}"
 
 
 def load(tree, path, role):
