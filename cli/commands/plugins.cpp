@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/program_folder.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/plugins_quarantine.h"
 #include "cli/job_text.h"
@@ -27,6 +28,8 @@ int list_plugins(Session& session) {
   }
   if (!table.empty()) session.out.text(table.text(style));
   session.out.note("add your own by copying NAME.so or NAME.py into " + text_of(result, "folder"));
+  session.out.note("the options of those that are shipped: " +
+                   (documentation_folder() / "plugins/{scorers,adapters}/NAME/README.md").string());
   return kOk;
 }
 

@@ -12,4 +12,11 @@ fs::path shipped_plugins_folder() {
   return {};
 }
 
+fs::path documentation_folder() {
+  const fs::path folder = program_folder();
+  for (const auto& candidate : {folder / "../share/doc/rftd", folder / "../../.."})
+    if (fs::is_regular_file(candidate / "docs/scorers.md")) return candidate.lexically_normal();
+  return {};
+}
+
 }  // namespace rft

@@ -11,4 +11,8 @@ std::filesystem::path program_folder();
 // they are installed. Empty if there is neither.
 std::filesystem::path shipped_plugins_folder();
 
+// Where docs/ and the plugins' pages lie: ../share/doc/rftd where they are installed, the sources for the
+// programs of a build tree in them. Empty if there is neither.
+std::filesystem::path documentation_folder();
+
 }  // namespace rft

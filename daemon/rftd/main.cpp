@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/program_folder.h"
 #include "rftd/daemon.h"
 
 namespace {
@@ -29,7 +30,9 @@ int main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   app.set_version_flag("--version", "rftd " RFT_VERSION);
   app.footer(
-      "Runs in the foreground until SIGTERM or SIGINT. HOME/rftd.toml is optional; see docs/operations.md.\n"
+      "Runs in the foreground until SIGTERM or SIGINT. HOME/rftd.toml is optional; see " +
+      (rft::documentation_folder() / "docs/operations.md").string() +
+      "\n"
       "Example: rftd --home ~/rft\n"
       "Exit codes: 0 stopped as told; 1 the home, its configuration or its state cannot be used; 2 wrong "
       "usage.");

@@ -9,6 +9,7 @@ cd "$folder"
 "$rftctl" plugins new first-one --kind "$kind" --lang "$lang" --home "$folder/home" | sed -n 's/^    //p' > commands
 cat commands
 [ "$(wc -l < commands)" -ge 4 ]
+grep -q 'rftctl plugins check ' commands
 sh -eu ./commands
 ls "$folder"/home/plugins/first-one*
-! grep -rE 'my_scorer|my_adapter|MyScorer|MyAdapter|WHERE_THE_SDK_IS' first-one --exclude-dir=build
+! grep -rE 'my_scorer|my_adapter|MyScorer|MyAdapter|WHERE_THE' first-one --exclude-dir=build
