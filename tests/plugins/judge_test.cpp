@@ -108,10 +108,34 @@ TEST_F(Judge, KeepsToItsBudget) {
   const auto few = score(options("fair", {{"max_requests", 2}}), three);
   EXPECT_EQ(few[1].score, 0.0);
   EXPECT_EQ(few[2].error, "the judge's budget is spent: 2 of max_requests = 2");
-  ScorerHost scorer(options("fair", {{"max_tokens", 150}, {"concurrency", 1}}));
-  EXPECT_EQ(scorer.score(three)[2].error, "the judge's budget is spent: 200 of max_tokens = 150");
+  ScorerHost scorer(options("fair", {{"max_tokens", 250}}));
+  EXPECT_EQ(scorer.score(three)[2].error,
+            "the judge's budget is spent: 200 of max_tokens = 250, and a request may take 100");
   EXPECT_EQ(scorer.score(three)[0].score, 1.0) << "what it knows costs nothing";
   EXPECT_EQ(endpoint_.requests().size(), 4u);
+  // What an answer may have counts, not what those before it had.
+  const auto longer = score(
+      options("fair", {{"max_tokens", 240}, {"sampling_params", {{"max_completion_tokens", 60}}}}), three);
+  EXPECT_EQ(longer[1].error,
+            "the judge's budget is spent: 100 of max_tokens = 240, and a request may take 150");
+  EXPECT_EQ(endpoint_.requests().size(), 5u);
+}
+
+TEST_F(Judge, CountsTheTokensOfRequestsThatOtherProcessesHaveUnderWay) {
+  ScorerOptions shared = options("fair", {{"max_tokens", 350}});
+  shared.state_file = folder_.path() / "state/judge";
+  ScorerHost scorer(shared);
+  scorer.score({{request("a", "a")}});
+  const auto of_another = [&](const char* line) {
+    std::ofstream(shared.state_file, std::ios::app) << line << "\n";
+  };
+  of_another(R"({"asks":2,"reserves":200})");
+  EXPECT_EQ(scorer.score({{request("b", "a")}})[0].error,
+            "the judge's budget is spent: 100 of max_tokens = 350, and a request may take 100 beside what is "
+            "under way");
+  of_another(R"({"settles":100})");  // it got no answer
+  of_another(R"({"tokens":80,"prompt":70,"settles":100})");
+  EXPECT_EQ(scorer.score({{request("b", "a")}})[0].score, 0.0);
 }
 
 // As the hosts of a job do, and those of the attempt after it.

@@ -158,7 +158,9 @@ class Judge : public rft::Scorer {
         max_tokens_(options::number(rft::Fields(text), "max_tokens", 0)),
         client_(completions_of(rft::Fields(text))),
         circumstances_(circumstances(client_.endpoint(), scale_)),
-        ledger_(options::number(rft::Fields(text), "max_requests", 0), max_tokens_) {}
+        ledger_({.requests = options::number(rft::Fields(text), "max_requests", 0),
+                 .tokens = max_tokens_,
+                 .answer_tokens = answer_tokens_of(common_)}) {}
 
   void score(rft::Batch& batch) override {
     // Episodes that ask the same are asked once, in the order of the batch.
@@ -222,35 +224,50 @@ class Judge : public rft::Scorer {
   size_t ask_some(const std::vector<std::string>& requests, size_t begin, OfRequest& of_request) {
     size_t num = requests.size() - begin;
     if (max_tokens_ > 0) num = std::min(num, static_cast<size_t>(client_.endpoint().concurrency));
-    num = ledger_.ask(num);
+    const Ledger::Grant grant = ledger_.ask(num);
+    num = grant.requests;
     if (num == 0) {
       for (; begin < requests.size(); ++begin)
-        for (rft::Episode* episode : of_request[requests[begin]]) episode->fail(ledger_.spent());
+        for (rft::Episode* episode : of_request[requests[begin]]) episode->fail(grant.refusal);
       return begin;
     }
     const auto first = requests.begin() + static_cast<std::ptrdiff_t>(begin);
     const std::vector<std::string> bodies(first, first + static_cast<std::ptrdiff_t>(num));
     const std::vector<http::Answer> answers = client_.post(bodies);
-    for (size_t i = 0; i < num; ++i) take(answers[i], bodies[i], of_request[bodies[i]]);
+    for (size_t i = 0; i < num; ++i) take(answers[i], bodies[i], grant.tokens, of_request[bodies[i]]);
     return begin + num;
   }
 
-  void take(const http::Answer& answer, const std::string& request, const Episodes& episodes) {
+  void take(const http::Answer& answer, const std::string& request, double reserved,
+            const Episodes& episodes) {
     try {
-      if (!answer.error.empty()) throw std::runtime_error(answer.error);
       const Json completion = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
+      if (!answer.error.empty() || completion.is_discarded()) ledger_.note_failure(reserved);
+      if (!answer.error.empty()) throw std::runtime_error(answer.error);
       if (completion.is_discarded())
         throw std::runtime_error(client_.endpoint().url +
                                  ": it answered what is no JSON: " + answer.body.substr(0, kMaxQuotedBytes));
-      give(paid_verdict(request, completion), episodes);
+      give(paid_verdict(request, reserved, completion), episodes);
     } catch (const std::exception& error) {
       for (rft::Episode* episode : episodes) episode->fail(error.what());
     }
   }
 
-  static double tokens_of(const Json& completion) {
-    const Json::json_pointer total("/usage/total_tokens");
-    return completion.contains(total) && completion[total].is_number() ? completion[total].get<double>() : 0;
+  // Where the endpoint does not tell the prompt's from the answer's, all are the prompt's.
+  static Ledger::Usage usage_of(const Json& completion) {
+    const auto number = [&](const char* name, double otherwise) {
+      const Json::json_pointer at(std::string("/usage/") + name);
+      return completion.contains(at) && completion[at].is_number() ? completion[at].get<double>() : otherwise;
+    };
+    const double tokens = number("total_tokens", 0);
+    return {tokens, number("prompt_tokens", tokens)};
+  }
+
+  // That a request allows its answer; 0: it does not say.
+  static double answer_tokens_of(const Json& request) {
+    for (const char* key : {"max_completion_tokens", "max_tokens"})
+      if (request.contains(key) && request[key].is_number()) return request[key].get<double>();
+    return 0;
   }
 
   static void give(const Verdict& verdict, const Episodes& episodes) {
@@ -261,7 +278,7 @@ class Judge : public rft::Scorer {
   }
 
   // Throws where the answer is no verdict; it is paid for all the same.
-  Verdict paid_verdict(const std::string& request, const Json& completion) {
+  Verdict paid_verdict(const std::string& request, double reserved, const Json& completion) {
     std::optional<Verdict> verdict;
     std::exception_ptr failure;
     try {
@@ -269,7 +286,7 @@ class Judge : public rft::Scorer {
     } catch (...) {
       failure = std::current_exception();
     }
-    ledger_.note_answer(key_of(request), tokens_of(completion), remembers_ ? verdict : std::nullopt);
+    ledger_.note_answer(key_of(request), usage_of(completion), reserved, remembers_ ? verdict : std::nullopt);
     if (failure) std::rethrow_exception(failure);
     return *verdict;
   }

@@ -27,7 +27,10 @@ int open_file() {
   return file;
 }
 
-Json count_of_asked(size_t num) { return {{"asks", num}}; }
+std::string reached(const char* key, double limit, double used) {
+  return "the judge's budget is spent: " + std::to_string(static_cast<int64_t>(used)) + " of " + key + " = " +
+         std::to_string(static_cast<int64_t>(limit));
+}
 
 }  // namespace
 
@@ -48,10 +51,7 @@ class Ledger::Lock {
   int file_;
 };
 
-Ledger::Ledger(double max_requests, double max_tokens)
-    : max_requests_(max_requests), max_tokens_(max_tokens), file_(open_file()) {
-  catch_up();
-}
+Ledger::Ledger(const Limits& limits) : limits_(limits), file_(open_file()) { catch_up(); }
 
 Ledger::~Ledger() {
   if (file_ >= 0) ::close(file_);
@@ -84,7 +84,12 @@ void Ledger::read_on() {
 void Ledger::take(const Json& line) {
   if (!line.is_object()) return;
   num_requests_ += line.value("asks", 0.0);
-  num_tokens_ += line.value("tokens", 0.0);
+  const double tokens = line.value("tokens", 0.0), prompt = line.value("prompt", tokens);
+  num_answers_ += line.contains("tokens") ? 1 : 0;
+  num_tokens_ += tokens;
+  num_reserved_ += line.value("reserves", 0.0) - line.value("settles", 0.0);
+  largest_prompt_ = std::max(largest_prompt_, prompt);
+  largest_answer_ = std::max(largest_answer_, tokens - prompt);
   if (!line.contains("score")) return;
   const std::string key = line.value("request", "");
   Verdict verdict{line.value("score", 0.0), line.value("reason", "")};
@@ -112,24 +117,37 @@ bool Ledger::append(const Json& line) {
   return true;
 }
 
-size_t Ledger::ask(size_t wanted) {
-  const Lock lock(file_);
-  read_on();
-  if (!spent().empty()) return 0;
-  if (max_requests_ > 0) wanted = std::min(wanted, static_cast<size_t>(max_requests_ - num_requests_));
-  if (!append(count_of_asked(wanted))) fail("write");
-  return wanted;
+// What a request may take, as far as those before it say.
+double Ledger::request_tokens() const {
+  if (largest_prompt_ == 0) return 0;
+  return largest_prompt_ + (limits_.answer_tokens > 0 ? limits_.answer_tokens : largest_answer_);
 }
 
-std::string Ledger::spent() const {
-  const auto reached = [](const char* key, double limit, double used) {
-    return "the judge's budget is spent: " + std::to_string(static_cast<int64_t>(used)) + " of " + key +
-           " = " + std::to_string(static_cast<int64_t>(limit));
-  };
-  if (max_requests_ > 0 && num_requests_ + 1 > max_requests_)
-    return reached("max_requests", max_requests_, num_requests_);
-  if (max_tokens_ > 0 && num_tokens_ >= max_tokens_) return reached("max_tokens", max_tokens_, num_tokens_);
-  return "";
+std::string Ledger::why_no_tokens(double of_request) const {
+  std::string why = reached("max_tokens", limits_.tokens, num_tokens_);
+  if (num_tokens_ >= limits_.tokens) return why;
+  why += ", and a request may take " + std::to_string(static_cast<int64_t>(of_request));
+  return num_reserved_ > 0 ? why + " beside what is under way" : why;
+}
+
+Ledger::Grant Ledger::ask(size_t wanted) {
+  const Lock lock(file_);
+  read_on();
+  Grant grant{.requests = wanted, .tokens = limits_.tokens > 0 ? request_tokens() : 0, .refusal = ""};
+  if (limits_.requests > 0) {
+    const double left = limits_.requests - num_requests_;
+    if (left < 1) return {.refusal = reached("max_requests", limits_.requests, num_requests_)};
+    grant.requests = std::min(grant.requests, static_cast<size_t>(left));
+  }
+  if (limits_.tokens > 0) {
+    const double left = limits_.tokens - num_tokens_ - num_reserved_;
+    if (left <= 0 || left < grant.tokens) return {.refusal = why_no_tokens(grant.tokens)};
+    if (grant.tokens > 0) grant.requests = std::min(grant.requests, static_cast<size_t>(left / grant.tokens));
+    if (num_answers_ == 0) grant.requests = 1;  // which tells what the next ones may take
+  }
+  if (!append({{"asks", grant.requests}, {"reserves", static_cast<double>(grant.requests) * grant.tokens}}))
+    fail("write");
+  return grant;
 }
 
 std::optional<Verdict> Ledger::answer_to(const std::string& key) const {
@@ -137,11 +155,20 @@ std::optional<Verdict> Ledger::answer_to(const std::string& key) const {
   return found == answers_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void Ledger::note_answer(const std::string& key, double tokens, const std::optional<Verdict>& verdict) {
-  Json line = {{"tokens", tokens}};
+void Ledger::note_answer(const std::string& key, const Usage& usage, double reserved,
+                         const std::optional<Verdict>& verdict) {
+  Json line = {{"tokens", usage.tokens}, {"prompt", usage.prompt}, {"settles", reserved}};
   if (verdict && answers_bytes_ <= kMaxAnswersBytes)
     line.update({{"request", key}, {"score", verdict->score}, {"reason", verdict->reason}});
+  note(line);
+}
+
+void Ledger::note_failure(double reserved) {
+  if (reserved > 0) note({{"settles", reserved}});
+}
+
+void Ledger::note(const Json& line) {
   const Lock lock(file_);
   read_on();
-  if (!append(line)) take(line);  // the answer is there all the same; the next request cannot be counted
+  if (!append(line)) take(line);  // it is so all the same; the next request cannot be counted
 }
