@@ -14,7 +14,8 @@ int explain_quarantine(Session& session, const std::string& plugin) {
     session.out.line("  what it was asked: " + text_of(report, "input"));
     session.out.line("  to see it again:   " + text_of(report, "command"));
     session.out.line(
-        "                     (its last batch alone, in a new process: a fault that needs those before does not "
+        "                     (its last batch alone, in a new process: a fault that needs those before does "
+        "not "
         "show)");
     session.out.line("  to let it run:     rftctl plugins release " +
                      text_of(report, "digest").substr(0, 12));

@@ -15,7 +15,7 @@ fs::path shipped_plugins_folder() {
 fs::path documentation_folder() {
   const fs::path folder = program_folder();
   for (const auto& candidate : {folder / "../share/doc/rftd", folder / "../../.."})
-    if (fs::is_regular_file(candidate / "docs/scorers.md")) return candidate.lexically_normal();
+    if (fs::is_regular_file(candidate / "docs/scorers.md")) return fs::canonical(candidate);
   return {};
 }
 

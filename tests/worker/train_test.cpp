@@ -428,6 +428,27 @@ TEST_F(Train, SwapsTheScorerBetweenIterationsAndScoresThePastAnew) {
   for (const Json& entry : state["checkpoints"]) EXPECT_LE(entry["value"], 0.5);
 }
 
+// By the plan a failed score fails the job.
+TEST_F(Train, WhatFailsAfterASwapIsByTheSettingsOfTheSwap) {
+  const fs::path job = make_job("job");
+  const std::string first = read_file(job / "data/train.jsonl");
+  const Json record = parse_json(first.substr(0, first.find('\n')), "the first record").at("record");
+  Json swap = swap_for(job,
+                       "def score(episodes):\n"
+                       "    return [float('nan') if e['record']['input'] == " +
+                           record.at("input").dump() + " else 0.5 for e in episodes]\n");
+  swap["settings"] = "[scorer]\non_error = \"skip\"\n";
+  Subprocess worker = start(job, swap);
+  EXPECT_EQ(daemon_.read_until("scorer_swap").value()["taken"], true);
+  const Json finished = daemon_.read_until("finished").value();
+  EXPECT_EQ(finished["outcome"], "succeeded") << finished.dump();
+  size_t rollouts = 0;
+  for_each_json_line(job / "rollouts.jsonl", [&](Json&&, size_t) { ++rollouts; });
+  EXPECT_EQ(rollouts, (4u * 16 - 2) * 4) << "the record is left out of both epochs";
+  worker.wait(kPatience_ms);
+  daemon_.close();
+}
+
 TEST_F(Train, AScorerThatFailsItsCheckDoesNotTakeThePlaceOfTheOld) {
   const fs::path job = make_job("job", {.epochs = kManyEpochs});
   Subprocess worker =
