@@ -22,7 +22,11 @@ enum ExitCode : int {
 // The daemon cannot be reached, or has not answered.
 class Unreachable : public Error {
  public:
-  explicit Unreachable(const std::string& message) : Error(ErrorCode::unavailable, message) {}
+  explicit Unreachable(const std::string& fault, const std::string& mend = "")
+      : Error(ErrorCode::unavailable, mend.empty() ? fault : fault + ". " + mend), fault(fault), mend(mend) {}
+
+  const std::string fault;
+  const std::string mend;
 };
 
 ExitCode exit_code_of(const Error& error);

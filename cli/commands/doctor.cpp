@@ -219,15 +219,14 @@ Finding sandbox_of(const Json& daemon) {
 Finding cgroup_of(const Json& cgroup) {
   const std::string missing = text_of(cgroup, "missing");
   if (text_of(cgroup, "folder").empty())
-    return {"cgroup", Verdict::ok, "none around each plugin, limits are those of each process: " + missing,
-            ""};
+    return {"cgroup", Verdict::warning, "none around each plugin, limits are those of each process", missing};
   std::string limits;
   for (const char* controller : {"memory", "pids"})
     if (flag_of(cgroup, controller)) limits += (limits.empty() ? "" : " and ") + std::string(controller);
-  return {"cgroup", Verdict::ok,
-          "one around each plugin, which ends it whole" +
-              (limits.empty() ? "" : ", with limits of " + limits) + (missing.empty() ? "" : "; " + missing),
-          ""};
+  return {
+      "cgroup", missing.empty() ? Verdict::ok : Verdict::warning,
+      "one around each plugin, which ends it whole" + (limits.empty() ? "" : ", with limits of " + limits),
+      missing};
 }
 
 std::vector<Finding> daemon_findings(const Json& daemon) {
@@ -268,10 +267,9 @@ std::vector<Finding> examine(Client& client) {
       findings.push_back(check_interpreter(python.get<std::string>()));
     const std::vector<Finding> more = daemon_findings(daemon);
     findings.insert(findings.end(), more.begin(), more.end());
-  } catch (const Unreachable&) {
+  } catch (const Unreachable& error) {
     findings.push_back(check_sandbox_tools());
-    findings.push_back({"daemon", Verdict::failed, "does not answer for " + client.home().string(),
-                        "rftd --home " + client.home().string()});
+    findings.push_back({"daemon", Verdict::failed, error.fault, error.mend});
   }
   return findings;
 }

@@ -1,6 +1,8 @@
 #include "control/control.h"
 
 #include "base/clock.h"
+#include "control/bind.h"
+#include "jobs/home.h"
 
 namespace rft::control {
 
@@ -8,9 +10,10 @@ Control::Control(boost::asio::io_context& loop, jobs::Jobs& jobs, Options option
     : publisher_(loop, zmq_),
       context_{jobs,           publisher_,  options.home, options.program_folder,
                options.python, RFT_VERSION, utc_now(),    std::move(options.plugin_rows)},
-      server_(loop, zmq_, options.run_folder / "control.sock", context_) {
+      server_(loop, zmq_, options.run_folder / "control.sock",
+              socket_mode(jobs::Home{options.home}.incoming()), context_) {
   // After the control socket: who finds the events can ask for a snapshot.
-  publisher_.bind(options.run_folder / "events.sock");
+  publisher_.bind(options.run_folder / "events.sock", socket_mode(jobs::Home{options.home}.incoming()));
 }
 
 }  // namespace rft::control

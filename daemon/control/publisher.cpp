@@ -24,8 +24,8 @@ Publisher::Publisher(boost::asio::io_context& loop, zmq::context_t& zmq)
   socket_.set(zmq::sockopt::linger, kLingerMs);
 }
 
-void Publisher::bind(const std::filesystem::path& socket) {
-  bind_private(socket_, socket);
+void Publisher::bind(const std::filesystem::path& socket, mode_t mode) {
+  bind_socket(socket_, socket, mode);
   watch_.start();
 }
 

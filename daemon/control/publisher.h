@@ -23,7 +23,7 @@ class Publisher {
   Publisher(boost::asio::io_context& loop, zmq::context_t& zmq);
 
   // Listens at `socket`, for the daemon's user alone. Throws Error(io).
-  void bind(const std::filesystem::path& socket);
+  void bind(const std::filesystem::path& socket, mode_t mode);
 
   void publish(const std::string& topic, const Json& data);
   // Names this start of the daemon.

@@ -12,7 +12,7 @@ constexpr size_t kMaxFlights = 1000;
 constexpr size_t kMaxClientsOfAFlight = 16;
 constexpr size_t kMaxFrames = 3;  // identity, the empty delimiter of a REQ client, body
 
-zmq::socket_t make_socket(zmq::context_t& zmq, const std::filesystem::path& path) {
+zmq::socket_t make_socket(zmq::context_t& zmq, const std::filesystem::path& path, mode_t mode) {
   zmq::socket_t socket(zmq, zmq::socket_type::router);
   socket.set(zmq::sockopt::rcvhwm, kMaxQueuedRequests);
   socket.set(zmq::sockopt::sndhwm, kMaxQueuedReplies);
@@ -20,7 +20,7 @@ zmq::socket_t make_socket(zmq::context_t& zmq, const std::filesystem::path& path
   // A little above what is accepted, so that a request that is only just too large gets an answer; a client
   // that sends more is disconnected by ZeroMQ.
   socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(2 * protocol::kMaxRequestBytes));
-  bind_private(socket, path);
+  bind_socket(socket, path, mode);
   return socket;
 }
 
@@ -36,8 +36,8 @@ struct Server::Flight {
 };
 
 Server::Server(boost::asio::io_context& loop, zmq::context_t& zmq, const std::filesystem::path& socket,
-               Context& context)
-    : socket_(make_socket(zmq, socket)),
+               mode_t mode, Context& context)
+    : socket_(make_socket(zmq, socket, mode)),
       context_(context),
       self_(std::make_shared<Server*>(this)),
       watch_(loop, socket_, [this] { take_message(); }) {

@@ -24,7 +24,7 @@ class Server {
  public:
   // Binds `socket` for the daemon's user alone and serves from then on. Throws Error(io). Everything given
   // must outlive the server.
-  Server(boost::asio::io_context& loop, zmq::context_t& zmq, const std::filesystem::path& socket,
+  Server(boost::asio::io_context& loop, zmq::context_t& zmq, const std::filesystem::path& socket, mode_t mode,
          Context& context);
   ~Server();
 

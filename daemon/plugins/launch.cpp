@@ -85,9 +85,9 @@ std::vector<std::string> bubblewrap_argv(const HostOptions& options, const View&
     else
       argv.insert(argv.end(), {"--ro-bind", "/dev/null", path.string()});
   }
-  argv.insert(argv.end(), {"--remount-ro", "/dev", "--remount-ro", "/"});
   if (!options.state_file.empty())
     argv.insert(argv.end(), {"--bind", options.state_file.string(), options.state_file.string()});
+  argv.insert(argv.end(), {"--remount-ro", "/dev", "--remount-ro", "/"});
   if (!options.work_dir.empty()) argv.insert(argv.end(), {"--chdir", options.work_dir.string()});
   argv.emplace_back("--");
   return argv;

@@ -48,13 +48,21 @@ TEST(Server, NamesTheNearestVerbAndTheMissingArgument) {
   EXPECT_EQ(client.ask("submit", {{"folder", "relative"}}).error->field(), "folder");
 }
 
-TEST(Server, SocketsBelongToTheUserAlone) {
+TEST(Server, SocketsAreForThoseWhoMayDropFolders) {
   ServedHome home;
-  for (const char* name : {"control.sock", "events.sock"}) {
-    struct stat status {};
-    ASSERT_EQ(::stat((home.root() / "run" / name).c_str(), &status), 0);
-    EXPECT_EQ(status.st_mode & 0777, 0600u) << name;
-  }
+  const auto expect_mode = [&](mode_t mode) {
+    for (const char* name : {"control.sock", "events.sock"}) {
+      struct stat status {};
+      ASSERT_EQ(::stat((home.root() / "run" / name).c_str(), &status), 0);
+      EXPECT_EQ(status.st_mode & 0777, mode) << name;
+    }
+  };
+  expect_mode(0600);
+  home.stop();
+  std::filesystem::permissions(home.root() / "incoming", std::filesystem::perms::group_write,
+                               std::filesystem::perm_options::add);
+  home.start();
+  expect_mode(0660);
 }
 
 TEST(Server, OversizedRequestsAreRefusedOrCutOff) {

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-MOST_EXPOSED = 3.0  # docs/operations.md says what of it stays open, and why
+MOST_EXPOSED = 3.2  # docs/operations.md says what of it stays open, and why
 # Each is a mount over a part of /proc, after which no process of the service can have a /proc of its own.
 MOUNTED_OVER_PROC = ("ProtectKernelTunables", "ProtectKernelLogs", "ProtectHostname", "ProcSubset")
 
@@ -17,6 +17,7 @@ def main():
         settings = dict(re.findall(r"^(\w+)=(.*)$", file.read(), re.MULTILINE))
     for setting in MOUNTED_OVER_PROC:
         assert setting not in settings, f"{setting}= leaves bubblewrap no /proc to mount"
+    assert "RestrictSUIDSGID" not in settings, "it denies openat2, which job folders are opened with"
     for call in ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "@mount"):
         assert call in settings["SystemCallFilter"].split(), f"a plugin is not confined without {call}"
     if not shutil.which("systemd-analyze"):
