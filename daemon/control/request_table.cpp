@@ -42,6 +42,7 @@ const RequestEntry& find_request(std::string_view verb) {
   const auto found = std::ranges::lower_bound(kTable, verb, {}, &RequestEntry::verb);
   if (found != kTable.end() && found->verb == verb) return *found;
   std::vector<std::string> verbs;
+  verbs.reserve(kTable.size());
   for (const RequestEntry& entry : kTable) verbs.emplace_back(entry.verb);
   throw Error(ErrorCode::unsupported,
               "unknown verb \"" + std::string(verb) + "\"" + did_you_mean(verb, verbs), "verb");

@@ -13,7 +13,7 @@ namespace rft::control {
 
 struct RequestEntry {
   std::string_view verb;
-  void (*handle)(Context&, Call);
+  void (*handle)(Context&, const Call&);
   bool mutates;
   std::vector<const char*> required;
 };

@@ -160,6 +160,7 @@ void Lifecycle::stop(int timeout_ms, std::function<void()> done) {
 
 void Lifecycle::arrived(const std::vector<Arrival>& arrivals) {
   std::vector<Job> jobs;
+  jobs.reserve(arrivals.size());
   for (const auto& arrival : arrivals) jobs.push_back(new_job(arrival, false));
   try {
     ledger_.add(jobs);

@@ -73,7 +73,7 @@ class TemporaryFile {
 
 }  // namespace
 
-PinStore::PinStore(fs::path folder) : folder_(fs::absolute(std::move(folder)).lexically_normal()) {
+PinStore::PinStore(const fs::path& folder) : folder_(fs::absolute(folder).lexically_normal()) {
   fs::create_directories(folder_.parent_path());
   if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) throw_errno("cannot make " + folder_.string());
 }

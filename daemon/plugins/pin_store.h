@@ -16,7 +16,7 @@ struct PinnedPlugin {
 class PinStore {
  public:
   // `folder` is made if it is missing, for its owner alone.
-  explicit PinStore(std::filesystem::path folder);
+  explicit PinStore(const std::filesystem::path& folder);
 
   // Copies a regular file into the store, unless its bytes are there. Throws Error(invalid_argument) for
   // anything else (a symbolic link, a FIFO, a folder), and Error(io).

@@ -1,5 +1,5 @@
-// A folder of a test's own, removed with everything in it when the test ends. Not below /tmp, where no home is and a
-// plugin's sandbox has a file system of its own.
+// A folder of a test's own, removed with everything in it when the test ends. Not below /tmp, where no home
+// is and a plugin's sandbox has a file system of its own.
 #pragma once
 
 #include <cstdlib>

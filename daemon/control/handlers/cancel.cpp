@@ -2,7 +2,7 @@
 
 namespace rft::control {
 
-void handle_cancel(Context& context, Call call) {
+void handle_cancel(Context& context, const Call& call) {
   context.jobs.cancel(call.args().job(), call.id(), answer_with_job(call));
 }
 

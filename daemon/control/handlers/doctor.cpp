@@ -38,7 +38,7 @@ std::string zmq_version() {
 }  // namespace
 
 // What only the daemon can know; rftctl adds what is true of the machine.
-void handle_doctor(Context& context, Call call) {
+void handle_doctor(Context& context, const Call& call) {
   Json refused = Json::array();
   for (const plugins::PluginRow& row : context.plugin_rows())
     if (row.state == "refused") refused.push_back({{"file", row.file}, {"reason", row.reason}});

@@ -3,7 +3,7 @@
 
 namespace rft::control {
 
-void handle_logs(Context& context, Call call) {
+void handle_logs(Context& context, const Call& call) {
   const Page page = requested_page(call.args(), context.jobs.folder(call.args().job()) / "log.txt");
   call.reply({{"lines", page.lines},
               {"offset", page.offset},

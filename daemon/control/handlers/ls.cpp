@@ -37,7 +37,7 @@ jobs::JobFilter filter_of(const Args& args) {
 
 }  // namespace
 
-void handle_ls(Context& context, Call call) {
+void handle_ls(Context& context, const Call& call) {
   Json rows = Json::array();
   for (const jobs::JobView& view : context.jobs.list(filter_of(call.args()))) rows.push_back(job_row(view));
   call.reply({{"jobs", std::move(rows)}});

@@ -3,7 +3,7 @@
 
 namespace rft::control {
 
-void handle_metrics(Context& context, Call call) {
+void handle_metrics(Context& context, const Call& call) {
   call.reply(
       json_page(requested_page(call.args(), context.jobs.folder(call.args().job()) / "metrics.jsonl")));
 }

@@ -32,7 +32,7 @@ Json model_row(const fs::path& folder) {
 
 }  // namespace
 
-void handle_models(Context& context, Call call) {
+void handle_models(Context& context, const Call& call) {
   const fs::path folder = context.home / "models";
   std::vector<fs::path> models;
   std::error_code missing;

@@ -2,7 +2,7 @@
 
 namespace rft::control {
 
-void handle_pause(Context& context, Call call) {
+void handle_pause(Context& context, const Call& call) {
   context.jobs.pause(call.args().job(), call.id(), answer_with_job(call));
 }
 

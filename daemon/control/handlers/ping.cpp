@@ -5,7 +5,7 @@
 
 namespace rft::control {
 
-void handle_ping(Context& context, Call call) {
+void handle_ping(Context& context, const Call& call) {
   call.reply({{"version", context.version},
               {"protocol", protocol::kProtocolVersion},
               {"boot", context.events.boot()},

@@ -2,7 +2,7 @@
 
 namespace rft::control {
 
-void handle_plugins(Context& context, Call call) {
+void handle_plugins(Context& context, const Call& call) {
   Json rows = Json::array();
   for (const plugins::PluginRow& row : context.plugin_rows()) {
     rows.push_back({{"name", row.name},

@@ -6,7 +6,7 @@
 namespace rft::control {
 
 // What is in no quarantine is released already: the same request again does no harm.
-void handle_plugins_release(Context& context, Call call) {
+void handle_plugins_release(Context& context, const Call& call) {
   const std::string plugin = call.args().text("plugin");
   const plugins::Quarantine quarantine(jobs::Home{context.home}.quarantine());
   const auto reports = quarantine.named(plugin);

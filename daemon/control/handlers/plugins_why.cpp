@@ -5,7 +5,7 @@
 
 namespace rft::control {
 
-void handle_plugins_why(Context& context, Call call) {
+void handle_plugins_why(Context& context, const Call& call) {
   const std::string plugin = call.args().text("plugin");
   Json reports = Json::array();
   for (const auto& report : plugins::Quarantine(jobs::Home{context.home}.quarantine()).named(plugin))

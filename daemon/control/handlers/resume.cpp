@@ -2,7 +2,7 @@
 
 namespace rft::control {
 
-void handle_resume(Context& context, Call call) {
+void handle_resume(Context& context, const Call& call) {
   context.jobs.resume(call.args().job(), call.id(), answer_with_job(call));
 }
 

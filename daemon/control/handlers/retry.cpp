@@ -2,7 +2,7 @@
 
 namespace rft::control {
 
-void handle_retry(Context& context, Call call) {
+void handle_retry(Context& context, const Call& call) {
   context.jobs.retry(call.args().job(), call.id(), answer_with_job(call));
 }
 

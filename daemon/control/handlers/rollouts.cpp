@@ -4,7 +4,7 @@
 
 namespace rft::control {
 
-void handle_rollouts(Context& context, Call call) {
+void handle_rollouts(Context& context, const Call& call) {
   const std::string of = call.args().text_or("of", "training");
   if (of != "training" && of != "validation")
     throw Error(ErrorCode::invalid_argument, "\"of\" must be \"training\" or \"validation\"", "of");

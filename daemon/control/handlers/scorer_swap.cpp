@@ -3,7 +3,7 @@
 
 namespace rft::control {
 
-void handle_scorer_swap(Context& context, Call call) {
+void handle_scorer_swap(Context& context, const Call& call) {
   const Args& args = call.args();
   jobs::ScorerChoice choice;
   choice.plugin = args.text_or("scorer", "");

@@ -2,7 +2,7 @@
 
 namespace rft::control {
 
-void handle_show(Context& context, Call call) {
+void handle_show(Context& context, const Call& call) {
   const std::string job = call.args().job();
   Json result = {{"job", to_json(context.jobs.get(job))}};
   if (call.args().flag("plan")) {

@@ -4,7 +4,7 @@ namespace rft::control {
 
 // The sequence numbers and the jobs are read in one turn of the loop, in which nothing is published: the
 // snapshot holds the effect of exactly the events that it says it covers.
-void handle_snapshot(Context& context, Call call) {
+void handle_snapshot(Context& context, const Call& call) {
   Json jobs = Json::array();
   std::string prefix = "job.";
   if (call.args().has("job")) {

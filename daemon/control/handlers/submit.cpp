@@ -3,7 +3,7 @@
 
 namespace rft::control {
 
-void handle_submit(Context& context, Call call) {
+void handle_submit(Context& context, const Call& call) {
   const std::filesystem::path folder = call.args().text("folder");
   if (!folder.is_absolute())
     throw Error(ErrorCode::invalid_argument,

@@ -2,7 +2,7 @@
 
 namespace rft::control {
 
-void handle_why(Context& context, Call call) {
+void handle_why(Context& context, const Call& call) {
   const std::string job = call.args().job();
   const jobs::Why why = context.jobs.why(job);
   const jobs::JobView view = context.jobs.get(job);

@@ -62,6 +62,7 @@ std::vector<std::string> targets_of(const std::vector<LinearSpec>& linears, cons
   const std::vector<std::string> parts = last_parts(linears);
   if (find_linears(config, parts).size() == linears.size()) return parts;
   std::vector<std::string> names;
+  names.reserve(linears.size());
   for (const LinearSpec& linear : linears) names.push_back(linear.name);
   return names;
 }

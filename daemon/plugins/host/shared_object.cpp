@@ -222,6 +222,7 @@ class SharedObject : public Plugin {
     std::vector<rft_scored> scored;
     std::vector<const rft_scored*> pointers;
     scored.reserve(view.results.size());
+    pointers.reserve(view.results.size());
     for (const auto& result : view.results)
       scored.push_back({result.score.value_or(std::bit_cast<double>(RFT_UNWRITTEN_SCORE_BITS)),
                         result.score ? 0 : 1, result.valid ? 1 : 0});
@@ -237,6 +238,7 @@ class SharedObject : public Plugin {
 
   std::vector<wire::Conversion> convert(const std::vector<std::string_view>& records) override {
     std::vector<wire::Conversion> conversions;
+    conversions.reserve(records.size());
     for (const auto record : records) conversions.push_back(convert_one(record));
     return conversions;
   }

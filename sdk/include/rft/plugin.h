@@ -24,8 +24,9 @@
  *   until the call returns, and must not be written unless it says [out]: a plugin that changes its input is
  *   an error of its job. What the plugin passes to the host is copied before that function returns.
  *
- * TEXTS are UTF-8, in both directions, not NUL-terminated as far as `size` is concerned, though the texts that
- *   a host passes have a NUL at data[size]. A completion is what the model sampled: expect anything in it.
+ * TEXTS are UTF-8, in both directions, not NUL-terminated as far as `size` is concerned, though the texts
+ *   that a host passes have a NUL at data[size]. A completion is what the model sampled: expect anything
+ *   in it.
  *
  * ERRORS. A function that fails calls host->fail() with a text for a person, then returns RFT_FAILED (or
  *   NULL). No exception and no longjmp may leave a plugin's function.

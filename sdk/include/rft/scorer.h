@@ -48,8 +48,9 @@ typedef struct rft_score_sink {
   void (*episode_failed)(const struct rft_score_sink* sink, size_t episode, rft_text why);
 } rft_score_sink;
 
-/* The same episode may get another score in another call, as from a judge that samples. A scorer that does not
- * declare it answers the same bits for the same episode, whatever its place in a batch and what came before. */
+/* The same episode may get another score in another call, as from a judge that samples. A scorer that does
+ * not declare it answers the same bits for the same episode, whatever its place in a batch and what came
+ * before. */
 #define RFT_SCORER_VARIES UINT32_C(1)
 
 typedef struct rft_scorer {
