@@ -271,8 +271,8 @@ std::vector<Key> job_keys(JobConfig& job) {
       {"watch", "entropy_drop", &watch.entropy_drop, between(0, 1),
        "tells when the entropy is less than this share of the first iteration's; 0: never"},
       {"watch", "kl_acceleration", &watch.kl_acceleration, at_least(0),
-       "tells when the KL to the reference rises this many times as fast as it moved before: over 4 "
-       "iterations against the 4 before them, and at least by 0.01 nats per token; 0: never"},
+       "tells when the KL to the reference rises over 4 iterations this many times as much as over any 4 "
+       "before them, and by this many times 0.01 nats per token at least; 0: never"},
       {"watch", "identical_share", &watch.identical_share, between(0, 1),
        "tells when more than this share of an iteration's completions are the same text; 0: never"},
       {"watch", "rollout_gap", &watch.rollout_gap, at_least(0),

@@ -92,6 +92,16 @@ TEST_F(Watches, TellOfAKlThatAccelerates) {
   EXPECT_THAT(warnings, warns("kl_acceleration", "nats per token in 4 iterations"));
 }
 
+TEST_F(Watches, TellOfAKlThatComesInLeapsOnce) {
+  double kl = 0;
+  size_t told = 0;
+  for (int i = 0; i < 40; ++i) {
+    told += iteration(with("objective/kl_to_reference_k3", kl += i % 8 == 0 ? 0.3 : 0)).size();
+    state_ = watch_state_from_json(to_json(state_));
+  }
+  EXPECT_EQ(told, 1u);
+}
+
 TEST_F(Watches, SmallRisesOfTheKlAreNone) {
   double kl = 0;
   for (int i = 0; i < 12; ++i) iteration(with("objective/kl_to_reference_k3", kl));
