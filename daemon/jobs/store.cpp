@@ -305,6 +305,7 @@ std::vector<Job> Store::list(const std::vector<State>& states, const std::string
     std::vector<std::string> conditions;
     if (!states.empty()) {
       std::vector<std::string> names;
+      names.reserve(states.size());
       for (const auto state : states) names.push_back(fmt::format("'{}'", to_string(state)));
       conditions.push_back(fmt::format("state IN ({})", fmt::join(names, ", ")));
     }

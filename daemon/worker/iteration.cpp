@@ -40,6 +40,7 @@ engine::Episode episode_of(const Run& run, const ScoredCompletion& scored) {
 
 std::vector<engine::Episode> episodes_of(const Run& run, const std::vector<ScoredCompletion>& scored) {
   std::vector<engine::Episode> episodes;
+  episodes.reserve(scored.size());
   for (const ScoredCompletion& completion : scored) episodes.push_back(episode_of(run, completion));
   return episodes;
 }

@@ -150,7 +150,7 @@ std::map<std::string, double> Scoring::figures(const std::vector<ScoredCompletio
 std::vector<size_t> Scoring::own_prompts_first(size_t num_prompts) const {
   std::vector<size_t> prompts(num_prompts);
   std::iota(prompts.begin(), prompts.end(), size_t{0});
-  std::ranges::stable_partition(prompts, [&](size_t prompt) {
+  std::stable_partition(prompts.begin(), prompts.end(), [&](size_t prompt) {
     return prompt % static_cast<size_t>(ranks_.size()) == static_cast<size_t>(ranks_.rank());
   });
   return prompts;

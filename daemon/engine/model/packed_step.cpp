@@ -84,6 +84,7 @@ at::Tensor norm_factors(const ModelConfig& config, const Norm& norm) {
 // while it is in its cache; `columns_per_panel` is what a panel adds to the output.
 template <class Tile>
 void for_each_tile(int64_t B, const PackedMatrix& W, int64_t columns_per_panel, const Tile& tile) {
+  if (B == 0) return;
   const int64_t num_panels = round_up(W.N, columns_per_panel) / columns_per_panel;
   const int64_t num_blocks = (B + kMaxTileRows - 1) / kMaxTileRows;
   const int64_t rows = (B + num_blocks - 1) / num_blocks;  // even blocks: none is left with a few rows

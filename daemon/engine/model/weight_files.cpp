@@ -98,6 +98,7 @@ std::vector<NamedTensor> map_tensors(const fs::path& file) {
   const std::vector<StoredTensor> header = read_safetensors_header(file);
   const std::shared_ptr<char> bytes = map_file(file);
   std::vector<NamedTensor> tensors;
+  tensors.reserve(header.size());
   for (const StoredTensor& stored : header) {
     tensors.push_back({stored.name, at::from_blob(
                                         bytes.get() + stored.begin, stored.shape, [bytes](void*) {},
@@ -113,6 +114,7 @@ void write_tensors(const fs::path& file, std::span<const NamedTensor> tensors,
     written.emplace_back(&named, dtype.value_or(named.tensor.scalar_type()));
   for (const NamedTensor& named : carried) written.emplace_back(&named, named.tensor.scalar_type());
   std::vector<StoredTensor> stored;
+  stored.reserve(written.size());
   for (const auto& [named, type] : written)
     stored.push_back({named->name, stored_name(type), named->tensor.sizes().vec()});
   const std::string header = make_safetensors_header(stored);

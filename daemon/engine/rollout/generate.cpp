@@ -180,6 +180,7 @@ std::vector<size_t> Rollout::prompts_to_prefill(int64_t free_rows) const {
 
 void Rollout::prefill(const std::vector<size_t>& which) {
   std::vector<int64_t> lengths;
+  lengths.reserve(which.size());
   for (const size_t i : which) lengths.push_back(static_cast<int64_t>(prompts_[i].ids.size()));
   const int64_t T = *std::max_element(lengths.begin(), lengths.end());
   const at::Tensor ids = at::zeros({static_cast<int64_t>(which.size()), T}, at::kLong);

@@ -94,6 +94,7 @@ int64_t draw_filtered(const float* row, int64_t V, const SamplingFilter& filter,
   std::vector<int64_t> kept = kept_tokens(row, V, filter);
   std::sort(kept.begin(), kept.end());  // by token, as without a filter
   std::vector<double> weights;
+  weights.reserve(kept.size());
   const float largest = row[*std::max_element(kept.begin(), kept.end(),
                                               [row](int64_t a, int64_t b) { return row[a] < row[b]; })];
   for (const int64_t v : kept)
