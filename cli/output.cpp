@@ -23,6 +23,7 @@ void Output::value(const Json& value) const {
 }
 
 void Output::error(const Error& error) const {
+  progress("");
   std::cerr << "rftctl: " << error.what() << std::endl;
   Json json = {{"code", to_string(error.code())}, {"message", error.what()}};
   if (!error.field().empty()) json["field"] = error.field();

@@ -87,7 +87,7 @@ PluginFolder make_plugin_folder(const NewPlugin& wanted, const fs::path& home) {
   const Words words = {{stand_in, wanted.name},
                        {class_name(stand_in), class_name(wanted.name)},
                        {"WHERE_THE_SDK_IS", prefix.string()},
-                       {"WHERE_THE_PAGES_ARE", documentation_folder().string()},
+                       {"WHERE_THE_PAGES_ARE", (documentation_folder() / "docs").string()},
                        {"HOME/plugins", (home / "plugins").string()}};
   const fs::path folder = fs::absolute(wanted.name);
   fs::create_directory(folder);

@@ -77,10 +77,11 @@ ProgramResult run_program(const std::filesystem::path& program, const std::vecto
   err.write.reset();
 
   ProgramResult result;
-  size_t begin = 0;  // of the line that is not whole yet
   drain(out.read, result.output, err.read, result.errors, [&] {
+    size_t begin = 0;  // of the line that is not whole yet
     for (size_t end; on_line && (end = result.output.find('\n', begin)) != std::string::npos; begin = end + 1)
       on_line(result.output.substr(begin, end - begin));
+    result.output.erase(0, begin);  // so that the limit is a line's
   });
   const auto status = process.wait(-1);
   if (!status || status->signal)

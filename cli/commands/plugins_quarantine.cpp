@@ -13,10 +13,7 @@ int explain_quarantine(Session& session, const std::string& plugin) {
                      " at " + text_of(report, "at") + ": " + indented(text_of(report, "reason")));
     session.out.line("  what it was asked: " + text_of(report, "input"));
     session.out.line("  to see it again:   " + text_of(report, "command"));
-    session.out.line(
-        "                     (its last batch alone, in a new process: a fault that needs those before does "
-        "not "
-        "show)");
+    session.out.line("                     (its last batch alone, in a new process)");
     session.out.line("  to let it run:     rftctl plugins release " +
                      text_of(report, "digest").substr(0, 12));
   }

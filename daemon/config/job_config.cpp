@@ -559,6 +559,14 @@ void set_scorer_settings(JobConfig& job, const std::string& settings) {
   job.lines = read_toml_text(settings, scorer_setting_keys(job), {});
 }
 
+void set_scorer(JobConfig& plan, const std::string& plugin, const Json& options, const Json& pins,
+                const std::string& settings) {
+  plan.scorer.plugin = plugin;
+  plan.scorer.options = options;
+  plan.resolved.scorers = pins;
+  set_scorer_settings(plan, settings);
+}
+
 std::string job_reference() {
   JobConfig defaults;
   return markdown_tables(owner_keys(defaults));

@@ -210,6 +210,10 @@ std::string scorer_settings(const JobConfig& job);
 // Sets those of them that such a text gives; `lines` are then its own. Throws like parse_job, for any other
 // key too.
 void set_scorer_settings(JobConfig& job, const std::string& settings);
+// Puts another scorer in the place of a plan's: its plugin and options, its pins as in [resolved] scorers,
+// and what scorer_settings said of it.
+void set_scorer(JobConfig& plan, const std::string& plugin, const Json& options, const Json& pins,
+                const std::string& settings);
 // The tables of docs/job.md.
 std::string job_reference();
 

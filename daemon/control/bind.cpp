@@ -23,7 +23,8 @@ class SocketUmask {
 mode_t socket_mode(const std::filesystem::path& incoming) {
   struct stat info {};
   if (::stat(incoming.c_str(), &info) != 0) throw_errno("cannot look at " + incoming.string());
-  return (info.st_mode & S_IWGRP) != 0 ? 0660 : 0600;
+  // A socket gets the daemon's own group, whichever the folder has.
+  return (info.st_mode & S_IWGRP) != 0 && info.st_gid == ::getegid() ? 0660 : 0600;
 }
 
 void bind_socket(zmq::socket_t& socket, const std::filesystem::path& path, mode_t mode) {

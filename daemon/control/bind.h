@@ -11,8 +11,8 @@ namespace rft::control {
 // How long what was sent last may take to leave when the daemon ends.
 constexpr int kLingerMs = 200;
 
-// Who may drop folders may use the sockets: the daemon's user (0600), and its group where that may write to
-// `incoming` (0660).
+// Who may drop folders may use the sockets: the daemon's user (0600), and its group where `incoming` is that
+// group's to write to (0660).
 mode_t socket_mode(const std::filesystem::path& incoming);
 
 // A socket file that an earlier daemon left is replaced: the caller holds the home's lock. Throws Error(io),

@@ -22,7 +22,7 @@ class Publisher {
  public:
   Publisher(boost::asio::io_context& loop, zmq::context_t& zmq);
 
-  // Listens at `socket`, for the daemon's user alone. Throws Error(io).
+  // Listens at `socket`, for those whom `mode` lets in. Throws Error(io).
   void bind(const std::filesystem::path& socket, mode_t mode);
 
   void publish(const std::string& topic, const Json& data);

@@ -22,7 +22,7 @@ namespace rft::control {
 
 class Server {
  public:
-  // Binds `socket` for the daemon's user alone and serves from then on. Throws Error(io). Everything given
+  // Binds `socket` for those whom `mode` lets in and serves from then on. Throws Error(io). Everything given
   // must outlive the server.
   Server(boost::asio::io_context& loop, zmq::context_t& zmq, const std::filesystem::path& socket, mode_t mode,
          Context& context);

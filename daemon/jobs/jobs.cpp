@@ -317,9 +317,14 @@ void Jobs::submit(const fs::path& given, const std::string& mutation_id, const D
   if (!mutation_id.empty())
     if (const auto known = part.ledger.store().job_of_mutation(mutation_id))
       return part.ledger.when(*known, is_kept, done);
-  const auto info = folder_info(folder);
+  std::error_code unseen;
+  const auto info = fs::exists(folder, unseen) ? folder_info(folder) : std::nullopt;
   if (!info)
-    throw Error(ErrorCode::not_found, folder.string() + ": there is no such folder on the daemon's machine",
+    throw Error(ErrorCode::not_found,
+                folder.string() +
+                    ": the daemon sees no such folder; where it runs as a service it sees neither "
+                    "homes nor /tmp: move the folder into " +
+                    part.home.incoming().string(),
                 "folder");
   if (!info->is_folder)
     throw Error(ErrorCode::invalid_argument,

@@ -87,8 +87,9 @@ void Lifecycle::scorer_decided(int64_t id, const protocol::ScorerSwapOutcome& ou
                                   before, outcome.iteration)
                     : fmt::format("the scorer {} was refused after iteration {}: {}", title_of(swap),
                                   outcome.iteration, outcome.reason));
-  Json event = {{"number", swap.number}, {"scorer", swap.plugin},  {"options", swap.options},
-                {"before", before},      {"taken", outcome.taken}, {"iteration", outcome.iteration}};
+  Json event = {{"number", swap.number},         {"scorer", swap.plugin}, {"options", swap.options},
+                {"settings", swap.settings},     {"before", before},      {"taken", outcome.taken},
+                {"iteration", outcome.iteration}};
   if (!outcome.taken) event["reason"] = outcome.reason;
   ledger_.publish(id, "scorer", event);
 }

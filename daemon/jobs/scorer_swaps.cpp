@@ -61,11 +61,7 @@ Json view_of(const ScorerSwaps& swaps) {
 }
 
 config::JobConfig plan_after(const std::optional<protocol::ScorerSwap>& swap, config::JobConfig plan) {
-  if (!swap) return plan;
-  plan.scorer.plugin = swap->plugin;
-  plan.scorer.options = swap->options;
-  plan.resolved.scorers = swap->scorers;
-  config::set_scorer_settings(plan, swap->settings);
+  if (swap) config::set_scorer(plan, swap->plugin, swap->options, swap->scorers, swap->settings);
   return plan;
 }
 

@@ -36,10 +36,7 @@ ScorerPool::Start hosts_of(const config::JobConfig& config, const JobFolder& fol
 }
 
 config::JobConfig with_scorer(config::JobConfig config, const protocol::ScorerSwap& swap) {
-  config.scorer.plugin = swap.plugin;
-  config.scorer.options = swap.options;
-  config.resolved.scorers = swap.scorers;
-  config::set_scorer_settings(config, swap.settings);
+  config::set_scorer(config, swap.plugin, swap.options, swap.scorers, swap.settings);
   return config;
 }
 

@@ -36,13 +36,13 @@ void watch_kl(double allowed, WatchState& state, Watch& watch) {
   if (allowed == 0 || state.kl.size() < 2 * kKlWindow + 1) return;
   const double start = state.kl.front(), middle = state.kl[kKlWindow], end = state.kl.back();
   // The fastest so far: a KL that comes in leaps rises faster than just before at every leap.
-  state.kl_rise = std::max(state.kl_rise, middle - start);
+  state.largest_kl_rise = std::max(state.largest_kl_rise, middle - start);
   const double now = end - middle;
-  watch.tell("kl_acceleration", now > allowed * std::max(state.kl_rise, kKlRise),
+  watch.tell("kl_acceleration", now > allowed * std::max(state.largest_kl_rise, kKlRise),
              fmt::format("the KL to the reference rose by {:.4f} nats per token in {} iterations, to {:.4f}; "
                          "in as many before by {:.4f} at most. The policy runs away: raise kl_coef or set "
                          "adaptive_kl_target in [ppo], or lower the learning rate",
-                         now, kKlWindow, end, state.kl_rise));
+                         now, kKlWindow, end, state.largest_kl_rise));
 }
 
 void watch_for_constant_scores(int64_t allowed, const std::map<std::string, double>& metrics,
@@ -64,7 +64,7 @@ Json to_json(const WatchState& state) {
   return {{"first_length", state.first_length},
           {"first_entropy", state.first_entropy},
           {"kl", state.kl},
-          {"kl_rise", state.kl_rise},
+          {"largest_kl_rise", state.largest_kl_rise},
           {"epoch_score", state.epoch_score},
           {"epoch_iterations", state.epoch_iterations},
           {"constant_iterations", state.constant_iterations},
@@ -75,7 +75,7 @@ WatchState watch_state_from_json(const Json& json) {
   return {.first_length = json.at("first_length"),
           .first_entropy = json.at("first_entropy"),
           .kl = json.at("kl").get<std::vector<double>>(),
-          .kl_rise = json.value("kl_rise", 0.0),
+          .largest_kl_rise = json.value("largest_kl_rise", 0.0),
           .epoch_score = json.at("epoch_score"),
           .epoch_iterations = json.at("epoch_iterations"),
           .constant_iterations = json.value("constant_iterations", int64_t{-1}),

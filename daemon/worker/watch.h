@@ -16,11 +16,11 @@ namespace rft::worker {
 
 // What the watches compare with, and what they have told.
 struct WatchState {
-  double first_length = 0;   // of the first iteration: mean tokens of a completion; 0: none yet
-  double first_entropy = 0;  // … and mean entropy in nats
-  std::vector<double> kl;    // of the last iterations, oldest first
-  double kl_rise = 0;        // the largest of any window before the last
-  double epoch_score = 0;    // sum of the mean scores of the epoch's iterations
+  double first_length = 0;     // of the first iteration: mean tokens of a completion; 0: none yet
+  double first_entropy = 0;    // … and mean entropy in nats
+  std::vector<double> kl;      // of the last iterations, oldest first
+  double largest_kl_rise = 0;  // over any window before the last one
+  double epoch_score = 0;      // sum of the mean scores of the epoch's iterations
   int64_t epoch_iterations = 0;
   int64_t constant_iterations = 0;  // those so far, of one score each; -1 once scores differed
   std::set<std::string> told;       // the watches whose condition holds

@@ -89,6 +89,15 @@ TEST(Rftctl, FineTunesNeedsAModelAndFindsTheOldNamesOfItsFlags) {
   EXPECT_EQ(rftctl(with_model).exit_code, kUnreachable);
 }
 
+TEST(Program, HandsOnLineAfterLineOfMoreThanItKeeps) {
+  size_t count = 0;
+  const ProgramResult result = run_program(
+      "/bin/sh", {"-c", "for i in $(seq 20); do head -c 1000000 /dev/zero | tr '\\0' x; echo; done"}, "",
+      [&](const std::string& line) { count += line.size() == 1'000'000; });
+  EXPECT_EQ(count, 20u);
+  EXPECT_EQ(result.output, "");
+}
+
 TEST(Rftctl, DoctorFindsWhatIsMissingAndExitsWithOne) {
   const TempDir home;
   const ProgramResult result = rftctl({"doctor", "--json", "--home", home.path().string()});

@@ -63,6 +63,11 @@ TEST(Server, SocketsAreForThoseWhoMayDropFolders) {
                                std::filesystem::perm_options::add);
   home.start();
   expect_mode(0660);
+  if (::geteuid() != 0) return;
+  home.stop();  // a socket has the daemon's group, which this is not
+  ASSERT_EQ(::chown((home.root() / "incoming").c_str(), -1, ::getegid() + 1), 0);
+  home.start();
+  expect_mode(0600);
 }
 
 TEST(Server, OversizedRequestsAreRefusedOrCutOff) {

@@ -131,8 +131,8 @@ TEST_F(Judge, CountsTheTokensOfRequestsThatOtherProcessesHaveUnderWay) {
   };
   of_another(R"({"asks":2,"reserves":200})");
   EXPECT_EQ(scorer.score({{request("b", "a")}})[0].error,
-            "the judge's budget is spent: 100 of max_tokens = 350, and a request may take 100 beside what is "
-            "under way");
+            "the judge's budget is spent: 100 of max_tokens = 350, and a request may take 100 beside "
+            "those not answered yet");
   of_another(R"({"settles":100})");  // it got no answer
   of_another(R"({"tokens":80,"prompt":70,"settles":100})");
   EXPECT_EQ(scorer.score({{request("b", "a")}})[0].score, 0.0);

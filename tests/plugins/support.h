@@ -15,33 +15,20 @@
 #include "base/files.h"
 #include "plugins/scorer_host.h"
 #include "support/processes.h"
+#include "support/temp_dir.h"
 
 namespace rft::plugins::testing {
 
 namespace fs = std::filesystem;
 
-// A folder of the test's own, removed with it.
-class TemporaryFolder {
+class TemporaryFolder : public TempDir {
  public:
-  TemporaryFolder() {
-    std::string name = "/var/tmp/rft-plugins-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot make a folder for the test");
-    path_ = name;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-
   fs::path write(const std::string& name, const std::string& text, bool executable = false) const {
-    const fs::path file = path_ / name;
+    const fs::path file = path() / name;
     std::ofstream(file, std::ios::binary) << text;
     if (executable) fs::permissions(file, fs::perms::owner_all);
     return file;
   }
-
- private:
-  fs::path path_;
 };
 
 // Under the address sanitizer a host must die of its plugin's signals as it does without: plugins get these

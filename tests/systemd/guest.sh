@@ -90,6 +90,7 @@ fails run_job forks
 as alice rftctl why forks | grep 'Resource temporarily unavailable'
 well "pids.max stops a scorer from starting processes without end"
 [ "$(pid)" = "$daemon" ]
+test -d "/sys/fs/cgroup/system.slice/rftd.service/rftd-$daemon/main"
 [ -z "$(find /sys/fs/cgroup/system.slice/rftd.service -name 'plugin-*')" ]
 well "the daemon is the same, and nothing of the plugins is left"
 

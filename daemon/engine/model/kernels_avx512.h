@@ -1,4 +1,4 @@
-// What the two kernel files share; for them alone. Everything is static, so that no other file can be given
+// What the kernel files share; for them alone. Everything is static, so that no other file can be given
 // this code by the linker.
 #pragma once
 

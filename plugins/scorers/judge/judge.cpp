@@ -241,12 +241,15 @@ class Judge : public rft::Scorer {
   void take(const http::Answer& answer, const std::string& request, double reserved,
             const Episodes& episodes) {
     try {
+      const auto fail = [&](const std::string& why) {
+        ledger_.note_failure(reserved);
+        throw std::runtime_error(why);
+      };
+      if (!answer.error.empty()) fail(answer.error);
       const Json completion = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
-      if (!answer.error.empty() || completion.is_discarded()) ledger_.note_failure(reserved);
-      if (!answer.error.empty()) throw std::runtime_error(answer.error);
       if (completion.is_discarded())
-        throw std::runtime_error(client_.endpoint().url +
-                                 ": it answered what is no JSON: " + answer.body.substr(0, kMaxQuotedBytes));
+        fail(client_.endpoint().url +
+             ": it answered what is no JSON: " + answer.body.substr(0, kMaxQuotedBytes));
       give(paid_verdict(request, reserved, completion), episodes);
     } catch (const std::exception& error) {
       for (rft::Episode* episode : episodes) episode->fail(error.what());

@@ -127,7 +127,7 @@ std::string Ledger::why_no_tokens(double of_request) const {
   std::string why = reached("max_tokens", limits_.tokens, num_tokens_);
   if (num_tokens_ >= limits_.tokens) return why;
   why += ", and a request may take " + std::to_string(static_cast<int64_t>(of_request));
-  return num_reserved_ > 0 ? why + " beside what is under way" : why;
+  return num_reserved_ > 0 ? why + " beside those not answered yet" : why;
 }
 
 Ledger::Grant Ledger::ask(size_t wanted) {
