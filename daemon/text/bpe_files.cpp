@@ -70,7 +70,9 @@ class AddedTokens {
 
   void add(const Json& token, int64_t id) {
     const Json content = content_of(token);
-    if (!content.is_string() || content.get<std::string>().empty() || std::ranges::count(contents_, content) > 0) return;
+    if (!content.is_string() || content.get<std::string>().empty() ||
+        std::ranges::count(contents_, content) > 0)
+      return;
     Json entry = {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
                   {"rstrip", false}, {"normalized", false}, {"special", true}};
     for (const char* flag : {"single_word", "lstrip", "rstrip", "normalized", "special"})
