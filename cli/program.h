@@ -19,8 +19,9 @@ struct ProgramResult {
   std::string errors;  // and to standard error
 };
 
-// Runs it to its end with `input` on its standard input. `on_line` gets each whole line of its standard output
-// as it comes, which is then not in `output`. Throws Error(io) when it cannot be started, Error(internal) when a signal ended it.
+// Runs it to its end with `input` on its standard input. `on_line` gets each whole line of its standard
+// output as it comes, which is then not in `output`. Throws Error(io) when it cannot be started,
+// Error(internal) when a signal ended it.
 ProgramResult run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments,
                           const std::string& input = "",
                           const std::function<void(const std::string& line)>& on_line = {});
