@@ -36,6 +36,18 @@ static inline __mmask16 first_lanes(int64_t count) {
   return count >= 16 ? 0xFFFF : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
 }
 
+// The first `columns` of 32 sums into a row of floats, or with kAdd onto what is there.
+template <bool kAdd>
+static inline void store_row(float* row, int64_t columns, __m512 sums0, __m512 sums1) {
+  const __mmask16 lanes0 = first_lanes(columns), lanes1 = first_lanes(columns - 16);
+  if constexpr (kAdd) {
+    sums0 = _mm512_add_ps(sums0, _mm512_maskz_loadu_ps(lanes0, row));
+    sums1 = _mm512_add_ps(sums1, _mm512_maskz_loadu_ps(lanes1, row + 16));
+  }
+  _mm512_mask_storeu_ps(row, lanes0, sums0);
+  _mm512_mask_storeu_ps(row + 16, lanes1, sums1);
+}
+
 // Turns the scores of one head into weights that sum to the answer: exp(s − max), zeros before `first` and
 // past `length`.
 static inline float softmax_weights(float* scores, int64_t first, int64_t length) {

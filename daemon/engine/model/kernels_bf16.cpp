@@ -35,19 +35,13 @@ void tile(const bfloat16* x, int64_t ldx, const bfloat16* panel, int64_t K, cons
       sums[i][1] = _mm512_dpbf16_ps(sums[i][1], v, w1);
     }
   }
-  const __mmask16 lanes0 = first_lanes(columns), lanes1 = first_lanes(columns - 16);
 #pragma GCC unroll 12
   for (int i = 0; i < kRows; ++i) {
     Out* row = out + i * ldo;
     if constexpr (kEpilogue == Epilogue::silu_mul) {
-      store_bf16(row, lanes0, _mm512_mul_ps(silu_vector(sums[i][0]), sums[i][1]));
+      store_bf16(row, first_lanes(columns), _mm512_mul_ps(silu_vector(sums[i][0]), sums[i][1]));
     } else {
-      if constexpr (kEpilogue == Epilogue::accumulate) {
-        sums[i][0] = _mm512_add_ps(sums[i][0], _mm512_maskz_loadu_ps(lanes0, row));
-        sums[i][1] = _mm512_add_ps(sums[i][1], _mm512_maskz_loadu_ps(lanes1, row + 16));
-      }
-      _mm512_mask_storeu_ps(row, lanes0, sums[i][0]);
-      _mm512_mask_storeu_ps(row + 16, lanes1, sums[i][1]);
+      store_row<kEpilogue == Epilogue::accumulate>(row, columns, sums[i][0], sums[i][1]);
     }
   }
 }

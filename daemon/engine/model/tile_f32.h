@@ -29,19 +29,13 @@ void tile(const float* x, int64_t ldx, const float* panel, int64_t K, const floa
       sums[i][1] = _mm512_fmadd_ps(v, w1, sums[i][1]);
     }
   }
-  const __mmask16 lanes0 = first_lanes(columns), lanes1 = first_lanes(columns - 16);
 #pragma GCC unroll 12
   for (int i = 0; i < kRows; ++i) {
     float* row = out + i * ldo;
     if constexpr (kEpilogue == Epilogue::silu_mul) {
-      _mm512_mask_storeu_ps(row, lanes0, _mm512_mul_ps(silu_vector(sums[i][0]), sums[i][1]));
+      _mm512_mask_storeu_ps(row, first_lanes(columns), _mm512_mul_ps(silu_vector(sums[i][0]), sums[i][1]));
     } else {
-      if constexpr (kEpilogue == Epilogue::accumulate) {
-        sums[i][0] = _mm512_add_ps(sums[i][0], _mm512_maskz_loadu_ps(lanes0, row));
-        sums[i][1] = _mm512_add_ps(sums[i][1], _mm512_maskz_loadu_ps(lanes1, row + 16));
-      }
-      _mm512_mask_storeu_ps(row, lanes0, sums[i][0]);
-      _mm512_mask_storeu_ps(row + 16, lanes1, sums[i][1]);
+      store_row<kEpilogue == Epilogue::accumulate>(row, columns, sums[i][0], sums[i][1]);
     }
   }
 }
