@@ -37,6 +37,7 @@ class Control {
 
  private:
   zmq::context_t zmq_;  // last to go: it waits for the sockets
+  const mode_t socket_mode_;
   Publisher publisher_;
   Context context_;
   Server server_;

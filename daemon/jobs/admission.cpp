@@ -228,15 +228,11 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
 std::variant<protocol::ScorerSwap, PluginSettles> Admission::admit_swap(const fs::path& folder,
                                                                         const ScorerChoice& choice,
                                                                         const ScorerSwaps& before) const {
-  config::JobConfig job = plan_after(before.in_use, config::parse_plan(folder / "plan.toml"));
+  config::JobConfig job = plan_after(before.in_use, folder);
   const bool from_file = !choice.file.empty();
   std::error_code unseen;
   if (from_file && !fs::is_regular_file(choice.file, unseen))
-    throw Error(ErrorCode::not_found,
-                choice.file.string() +
-                    ": the daemon sees no such file; where it runs as a service it sees neither "
-                    "homes nor /tmp: put the file into HOME/plugins and give its name",
-                "file");
+    throw not_seen(choice.file, "file", "put the file into HOME/plugins and give its name");
   const std::string name = from_file ? choice.file.filename().string() : choice.plugin;
   config::set_scorer_settings(job, choice.settings);
   job.scorer.grader.clear();

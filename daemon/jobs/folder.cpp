@@ -216,6 +216,15 @@ std::optional<FolderInfo> folder_info(const fs::path& path) {
       {info.st_dev, info.st_ino, nanoseconds(info.st_ctim)}, info.st_uid, S_ISDIR(info.st_mode)};
 }
 
+Error not_seen(const fs::path& path, const std::string& kind, const std::string& mend) {
+  return Error(
+      ErrorCode::not_found,
+      fmt::format("{}: the daemon sees no such {}; where it runs as a service it sees neither homes nor "
+                  "/tmp: {}",
+                  path.string(), kind, mend),
+      kind);
+}
+
 void copy_folder(const fs::path& source, const fs::path& target, const CopyLimits& limits) {
   const UniqueFd from = open_folder(source);
   struct stat info {};

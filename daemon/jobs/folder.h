@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "base/unique_fd.h"
 #include "jobs/job.h"
 
@@ -33,6 +34,9 @@ struct FolderInfo {
   bool is_folder = false;
 };
 std::optional<FolderInfo> folder_info(const std::filesystem::path& path);
+// The Error(not_found) of a `kind` ("folder", "file") that a client named in the field of that name and the
+// daemon cannot find, as it may be where a client can.
+Error not_seen(const std::filesystem::path& path, const std::string& kind, const std::string& mend);
 
 struct CopyLimits {
   uint64_t max_bytes = uint64_t{64} << 30;

@@ -319,13 +319,7 @@ void Jobs::submit(const fs::path& given, const std::string& mutation_id, const D
       return part.ledger.when(*known, is_kept, done);
   std::error_code unseen;
   const auto info = fs::exists(folder, unseen) ? folder_info(folder) : std::nullopt;
-  if (!info)
-    throw Error(ErrorCode::not_found,
-                folder.string() +
-                    ": the daemon sees no such folder; where it runs as a service it sees neither "
-                    "homes nor /tmp: move the folder into " +
-                    part.home.incoming().string(),
-                "folder");
+  if (!info) throw not_seen(folder, "folder", "move the folder into " + part.home.incoming().string());
   if (!info->is_folder)
     throw Error(ErrorCode::invalid_argument,
                 folder.string() + " is not a folder; give the one that holds job.toml", "folder");

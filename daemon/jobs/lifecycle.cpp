@@ -37,8 +37,7 @@ void verify_admitted(const std::filesystem::path& folder, const std::string& man
 // A plugin may have gone into quarantine while a job that names it waited for its turn.
 void refuse_quarantined(const std::filesystem::path& folder, const ScorerSwaps& swaps,
                         const plugins::Quarantine& quarantine) {
-  for (const auto& scorer :
-       config::pinned_scorers(plan_after(swaps.in_use, config::parse_plan(folder / "plan.toml"))))
+  for (const auto& scorer : config::pinned_scorers(plan_after(swaps.in_use, folder)))
     if (const auto report = quarantine.find(scorer.digest))
       throw Error(ErrorCode::unsupported, "scorer " + scorer.plugin + ": " + plugins::why_refused(*report));
 }

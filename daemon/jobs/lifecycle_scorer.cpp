@@ -98,7 +98,7 @@ void Lifecycle::quarantine_scorer(const Job& job, const std::optional<protocol::
                                   const std::string& sub_scorer, plugins::QuarantineReport report) const try {
   if (!plugins::calls_for_quarantine(report.failure)) return;  // most ends have nothing to do with a scorer
   const auto folder = options_.home.job(job.folder_name());
-  const config::JobConfig plan = plan_after(swap, config::parse_plan(folder / "plan.toml"));
+  const config::JobConfig plan = plan_after(swap, folder);
   const auto pinned = config::pinned_scorers(plan);
   const auto failed = std::ranges::find(pinned, sub_scorer, &config::PinnedScorer::name);
   if (failed == pinned.end()) return;

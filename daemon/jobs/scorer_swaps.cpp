@@ -60,7 +60,9 @@ Json view_of(const ScorerSwaps& swaps) {
   return view;
 }
 
-config::JobConfig plan_after(const std::optional<protocol::ScorerSwap>& swap, config::JobConfig plan) {
+config::JobConfig plan_after(const std::optional<protocol::ScorerSwap>& swap,
+                             const std::filesystem::path& folder) {
+  config::JobConfig plan = config::parse_plan(folder / "plan.toml");
   if (swap) config::set_scorer(plan, swap->plugin, swap->options, swap->scorers, swap->settings);
   return plan;
 }

@@ -45,7 +45,9 @@ ScorerSwaps scorer_swaps_from_json(const Json& json);
 // null without.
 Json view_of(const ScorerSwaps& swaps);
 
-// A job's plan with the scorers that it has after that swap; without one, as it is.
-config::JobConfig plan_after(const std::optional<protocol::ScorerSwap>& swap, config::JobConfig plan);
+// The plan in a job's folder, with the scorers that the job has after that swap; without one, as it is.
+// Throws like config::parse_plan.
+config::JobConfig plan_after(const std::optional<protocol::ScorerSwap>& swap,
+                             const std::filesystem::path& folder);
 
 }  // namespace rft::jobs

@@ -99,6 +99,8 @@ TEST_F(View, APythonOfAVirtualEnvironmentFindsItsPackages) {
       "import only_here, os, subprocess, sys\n"
       "assert sys.prefix.endswith('venv') and sys.base_prefix != sys.prefix\n"
       "assert not os.path.exists(os.path.join(os.path.dirname(sys.prefix), 'secret'))\n"
+      "try: assert os.listdir(os.path.dirname(sys.prefix)) == ['venv']\n"
+      "except PermissionError: pass  # Landlock lets nobody list it\n"
       "assert not os.access(os.path.join(sys.prefix, 'pyvenv.cfg'), os.W_OK)\n"
       "def grade(sample, item):\n"
       "    return only_here.ANSWER + int(subprocess.check_output(['wc', '-c'], input=b'12'))\n");
