@@ -49,15 +49,14 @@ void rms_norm(const float* x, const float* weight, float eps, int64_t H, float* 
 void round_to_bf16(const float* x, int64_t count, bfloat16* out);
 
 // One row and key-value head of attention over the cache, for the `num_queries` query heads that share it.
-// q (G, D), scaled; D is a multiple of 16. Positions `first` (< 16) to `length` − 1 are looked at. keys are
-// blocked:
-// (C/16, D, 16) in f32, (C/16, D/2, 16, 2) in bf16; values are (C, D) in f32, (C/2, D, 2) in bf16; what lies
-// in the last block past `length` must be finite. `scores` is scratch for G x (length rounded up to 16)
-// floats.
+// q (G, D); D is a multiple of 16; `scale` multiplies the scores. Positions `first` (< 16) to `length` − 1
+// are looked at. keys are blocked: (C/16, D, 16) in f32, (C/16, D/2, 16, 2) in bf16; values are (C, D) in
+// f32, (C/2, D, 2) in bf16; what lies in the last block past `length` must be finite. `scores` is scratch for
+// G x (length rounded up to 16) floats.
 void attend(const float* q, int64_t num_queries, int64_t D, const float* keys, const float* values,
-            int64_t first, int64_t length, float* scores, float* out);
+            float scale, int64_t first, int64_t length, float* scores, float* out);
 void attend(const bfloat16* q, int64_t num_queries, int64_t D, const bfloat16* keys, const bfloat16* values,
-            int64_t first, int64_t length, float* scores, bfloat16* out);
+            float scale, int64_t first, int64_t length, float* scores, bfloat16* out);
 
 // Sums of exp((x[i] − shift) · scale) over blocks of kSumBlock; the last may be short. Answers the whole sum.
 inline constexpr int64_t kSumBlock = 256;

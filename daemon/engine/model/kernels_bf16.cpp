@@ -114,14 +114,14 @@ void weigh(const bfloat16* const* weights, const float* sums, const bfloat16* va
 }
 
 template <int kQueries>
-void attend_queries(const bfloat16* q, int64_t D, const bfloat16* keys, const bfloat16* values, int64_t first,
-                    int64_t length, float* scores, bfloat16* out) {
+void attend_queries(const bfloat16* q, int64_t D, const bfloat16* keys, const bfloat16* values, float scale,
+                    int64_t first, int64_t length, float* scores, bfloat16* out) {
   const int64_t num_blocks = (length + kKeyBlock - 1) / kKeyBlock, ld = num_blocks * kKeyBlock;
   score<kQueries>(q, D, keys, num_blocks, scores, ld);
   float sums[kQueries];
   const bfloat16* weights[kQueries];
   for (int g = 0; g < kQueries; ++g) {
-    sums[g] = softmax_weights(scores + g * ld, first, length);
+    sums[g] = softmax_weights(scores + g * ld, scale, first, length);
     weights[g] = round_weights(scores + g * ld, ld);
   }
   int64_t d = 0;
@@ -152,13 +152,13 @@ void round_to_bf16(const float* x, int64_t count, bfloat16* out) {
 }
 
 void attend(const bfloat16* q, int64_t num_queries, int64_t D, const bfloat16* keys, const bfloat16* values,
-            int64_t first, int64_t length, float* scores, bfloat16* out) {
+            float scale, int64_t first, int64_t length, float* scores, bfloat16* out) {
   while (num_queries > 0) {
     const int64_t now = num_queries < 4 ? num_queries : 4;
     (now == 1   ? attend_queries<1>
      : now == 2 ? attend_queries<2>
      : now == 3 ? attend_queries<3>
-                : attend_queries<4>)(q, D, keys, values, first, length, scores, out);
+                : attend_queries<4>)(q, D, keys, values, scale, first, length, scores, out);
     q += now * D;
     out += now * D;
     num_queries -= now;

@@ -60,12 +60,12 @@ void weigh(const float* weights, int64_t ld_weights, const float* sums, const fl
 }
 
 template <int kQueries>
-void attend_queries(const float* q, int64_t D, const float* keys, const float* values, int64_t first,
-                    int64_t length, float* scores, float* out) {
+void attend_queries(const float* q, int64_t D, const float* keys, const float* values, float scale,
+                    int64_t first, int64_t length, float* scores, float* out) {
   const int64_t num_blocks = (length + kKeyBlock - 1) / kKeyBlock, ld = num_blocks * kKeyBlock;
   score<kQueries>(q, D, keys, num_blocks, scores, ld);
   float sums[kQueries];
-  for (int g = 0; g < kQueries; ++g) sums[g] = softmax_weights(scores + g * ld, first, length);
+  for (int g = 0; g < kQueries; ++g) sums[g] = softmax_weights(scores + g * ld, scale, first, length);
   int64_t d = 0;
   for (; d + 64 <= D; d += 64) weigh<kQueries, 4>(scores, ld, sums, values + d, length, D, out + d);
   for (; d + 32 <= D; d += 32) weigh<kQueries, 2>(scores, ld, sums, values + d, length, D, out + d);
@@ -98,13 +98,13 @@ void rms_norm(const float* x, const float* weight, float eps, int64_t H, float* 
 }
 
 void attend(const float* q, int64_t num_queries, int64_t D, const float* keys, const float* values,
-            int64_t first, int64_t length, float* scores, float* out) {
+            float scale, int64_t first, int64_t length, float* scores, float* out) {
   while (num_queries > 0) {
     const int64_t now = num_queries < 4 ? num_queries : 4;
     (now == 1   ? attend_queries<1>
      : now == 2 ? attend_queries<2>
      : now == 3 ? attend_queries<3>
-                : attend_queries<4>)(q, D, keys, values, first, length, scores, out);
+                : attend_queries<4>)(q, D, keys, values, scale, first, length, scores, out);
     q += now * D;
     out += now * D;
     num_queries -= now;

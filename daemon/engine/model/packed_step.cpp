@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/model/kernels.h"
+#include "engine/model/training_kernels.h"
 
 namespace rft::engine {
 namespace {
@@ -144,17 +145,6 @@ void norm(const at::Tensor& x, const at::Tensor& weight, double eps, int64_t B, 
   });
 }
 
-// The first R of D elements are rotated; all are scaled.
-void rotate_head(const float* x, const float* cos, const float* sin, int64_t R, int64_t D, float scale,
-                 float* out) {
-  const int64_t half = R / 2;
-  for (int64_t d = 0; d < half; ++d) {
-    out[d] = (x[d] * cos[d] - x[d + half] * sin[d]) * scale;
-    out[d + half] = (x[d + half] * cos[d + half] + x[d] * sin[d + half]) * scale;
-  }
-  for (int64_t d = R; d < D; ++d) out[d] = x[d] * scale;
-}
-
 // Where element d of position t stands in a row's keys or values.
 int64_t key_place(int64_t t, int64_t d, int64_t D, float) {
   return t / kKeyBlock * kKeyBlock * D + d * kKeyBlock + t % kKeyBlock;
@@ -265,43 +255,47 @@ template <class T>
 void PackedStep::attend(const Layer& layer, std::span<const int64_t> positions, at::Tensor& keys,
                         at::Tensor& values, const RopeTable& rope) {
   const int64_t A = config_.num_heads, K = config_.num_kv_heads, D = config_.head_dim, G = A / K;
-  const int64_t row_size = keys.size(2) * D, width = heads_.size(1);
+  const int64_t row_size = keys.size(2) * D, width = heads_.size(1), scratch_size = scratch_.size(1);
   const int64_t R = layer.switches.positions == PositionEmbedding::none ? 0 : rope.cos.size(1);
+  const int64_t window = layer.switches.window;
   const auto scale = static_cast<float>(attention_scale(config_, layer.switches));
-  const auto norm_head = [&](float* x, const at::Tensor& weight) {
-    kernels::rms_norm(x, data_of<const float>(weight), static_cast<float>(config_.norm_eps), D, x);
-  };
+  const auto eps = static_cast<float>(config_.norm_eps);
+  const bool normed = layer.q_norm.defined();
+  const float* const q_norm = normed ? data_of<const float>(layer.q_norm) : nullptr;
+  const float* const k_norm = normed ? data_of<const float>(layer.k_norm) : nullptr;
+  const float *const cosines = data_of<const float>(rope.cos), *const sines = data_of<const float>(rope.sin);
+  float *const heads = data_of<float>(heads_), *const scratch = data_of<float>(scratch_);
+  T *const all_keys = data_of<T>(keys), *const all_values = data_of<T>(values);
+  T* const attended = data_of<T>(attended_);
   at::parallel_for(0, static_cast<int64_t>(positions.size()) * K, 1, [&](int64_t begin, int64_t end) {
-    float* rotated = data_of<float>(scratch_) + at::get_thread_num() * scratch_.size(1);
-    T* queries = reinterpret_cast<T*>(rotated + G * D);
-    float* scores = rotated + 2 * G * D;
+    float* const rotated = scratch + at::get_thread_num() * scratch_size;  // (G, D)
+    T* const ready = reinterpret_cast<T*>(rotated + G * D);                // (G, D)
+    float* const scores = rotated + 2 * G * D;
     for (int64_t i = begin; i < end; ++i) {
       const int64_t b = i / K, h = i % K, t = positions[b];
-      const float* cos = data_of<const float>(rope.cos) + t * rope.cos.size(1);
-      const float* sin = data_of<const float>(rope.sin) + t * rope.sin.size(1);
-      float* q = data_of<float>(heads_) + b * width + h * G * D;
-      float* k = data_of<float>(heads_) + b * width + A * D + h * D;
-      const float* v = k + K * D;
-      if (layer.q_norm.defined()) {
-        for (int64_t g = 0; g < G; ++g) norm_head(q + g * D, layer.q_norm);
-        norm_head(k, layer.k_norm);
+      const float *const cos = cosines + t * R, *const sin = sines + t * R;
+      float* const q = heads + b * width + h * G * D;
+      float* const k = heads + b * width + A * D + h * D;
+      const float* const v = k + K * D;
+      if (normed) {
+        for (int64_t g = 0; g < G; ++g) kernels::rms_norm(q + g * D, q_norm, eps, D, q + g * D);
+        kernels::rms_norm(k, k_norm, eps, D, k);
       }
-      T* row_keys = data_of<T>(keys) + (b * K + h) * row_size;
-      T* row_values = data_of<T>(values) + (b * K + h) * row_size;
+      T* const row_keys = all_keys + (b * K + h) * row_size;
+      T* const row_values = all_values + (b * K + h) * row_size;
 
-      rotate_head(k, cos, sin, R, D, 1, rotated);
-      convert(rotated, D, queries);
-      for (int64_t d = 0; d < D; ++d) row_keys[key_place(t, d, D, T{})] = queries[d];
-      convert(v, D, queries);
-      for (int64_t d = 0; d < D; ++d) row_values[value_place(t, d, D, T{})] = queries[d];
+      kernels::rotate_head(k, cos, sin, R, D, 1, rotated);
+      convert(rotated, D, ready);
+      for (int64_t d = 0; d < D; ++d) row_keys[key_place(t, d, D, T{})] = ready[d];
+      convert(v, D, ready);
+      for (int64_t d = 0; d < D; ++d) row_values[value_place(t, d, D, T{})] = ready[d];
 
-      for (int64_t g = 0; g < G; ++g) rotate_head(q + g * D, cos, sin, R, D, scale, rotated + g * D);
-      convert(rotated, G * D, queries);
-      const int64_t seen =
-          layer.switches.window == 0 ? 0 : std::max<int64_t>(0, t + 1 - layer.switches.window);
+      for (int64_t g = 0; g < G; ++g) kernels::rotate_head(q + g * D, cos, sin, R, D, 1, rotated + g * D);
+      convert(rotated, G * D, ready);
+      const int64_t seen = window == 0 ? 0 : std::max<int64_t>(0, t + 1 - window);
       const int64_t block = seen / kKeyBlock * kKeyBlock;  // of the first position that is seen
-      kernels::attend(queries, G, D, row_keys + block * D, row_values + block * D, seen - block,
-                      t + 1 - block, scores, data_of<T>(attended_) + b * A * D + h * G * D);
+      kernels::attend(ready, G, D, row_keys + block * D, row_values + block * D, scale, seen - block,
+                      t + 1 - block, scores, attended + b * A * D + h * G * D);
     }
   });
 }
