@@ -1,6 +1,8 @@
 #include "engine/model/model_summary.h"
 
 #include <algorithm>
+#include <cstring>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -28,6 +30,28 @@ bool has_chat_template(const fs::path& dir) {
   return config.is_object() && config.contains("chat_template") && !config.at("chat_template").is_null();
 }
 
+struct Found {
+  const fs::path& file;
+  const StoredTensor& tensor;
+};
+
+bool hold_the_same(const Found& one, const Found& other) {
+  if (one.tensor.dtype != other.tensor.dtype || one.tensor.shape != other.tensor.shape) return false;
+  std::ifstream a(one.file, std::ios::binary), b(other.file, std::ios::binary);
+  a.seekg(static_cast<std::streamoff>(one.tensor.begin));
+  b.seekg(static_cast<std::streamoff>(other.tensor.begin));
+  constexpr uint64_t kChunk = 1 << 20;
+  std::vector<char> of_a(kChunk), of_b(kChunk);
+  for (uint64_t left = one.tensor.num_bytes, size; left > 0; left -= size) {
+    size = std::min(left, kChunk);
+    a.read(of_a.data(), static_cast<std::streamsize>(size));
+    b.read(of_b.data(), static_cast<std::streamsize>(size));
+    if (!a || !b) throw Error(ErrorCode::io, "cannot read " + (a ? other : one).file.string());
+    if (std::memcmp(of_a.data(), of_b.data(), size) != 0) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool is_carried_weight(const ModelConfig& config, const std::string& name) {
@@ -44,13 +68,21 @@ bool is_ignored_weight(const ModelConfig& config, const std::string& name) {
 
 std::vector<std::string> check_weights(const ModelConfig& config, const std::vector<WeightFile>& files) {
   std::vector<std::string> unsupported;
-  std::map<std::string, const StoredTensor*> stored;
+  std::map<std::string, Found> stored;
   for (const WeightFile& file : files) {
     for (const StoredTensor& tensor : file.tensors) {
-      if (!stored.emplace(tensor.name, &tensor).second)
+      if (!stored.emplace(tensor.name, Found{file.path, tensor}).second)
         throw Error(ErrorCode::invalid_argument,
                     file.path.string() + ": " + tensor.name + " is in two shards");
     }
+  }
+  // `transformers` ties a head only where the weights hold none, or the embedding's copy.
+  const auto head = stored.find(config.names.head + ".weight");
+  const auto embedding = stored.find(config.names.prefix + config.names.embedding + ".weight");
+  if (config.tie_word_embeddings && head != stored.end() && embedding != stored.end() &&
+      !hold_the_same(head->second, embedding->second)) {
+    unsupported.push_back("tie_word_embeddings = true, where " + head->first + " is not " + embedding->first +
+                          " (false uses it)");
   }
   for (const WeightSpec& weight : expected_weights(config)) {
     const auto found = stored.find(weight.name);
@@ -58,7 +90,7 @@ std::vector<std::string> check_weights(const ModelConfig& config, const std::vec
       throw Error(ErrorCode::invalid_argument,
                   "the weights hold no " + weight.name + ", which config.json asks for");
     }
-    const StoredTensor& tensor = *found->second;
+    const StoredTensor& tensor = found->second.tensor;
     if (const std::vector<int64_t> shape = weight.stored_shape(); tensor.shape != shape) {
       throw Error(ErrorCode::invalid_argument, weight.name + " is " + shape_text(tensor.shape) +
                                                    " where config.json asks for " + shape_text(shape));
@@ -67,7 +99,7 @@ std::vector<std::string> check_weights(const ModelConfig& config, const std::vec
       unsupported.push_back("a weight of dtype " + tensor.dtype + ": " + tensor.name);
     stored.erase(found);
   }
-  for (const auto& [name, tensor] : stored) {
+  for (const auto& [name, found] : stored) {
     if (!is_ignored_weight(config, name))
       unsupported.push_back("a weight that config.json does not ask for: " + name);
   }

@@ -69,10 +69,23 @@ TEST(ModelSummary, AMissingAMisshapenAndAStrangeWeightAreNamed) {
   write_tensors(dir / "model.safetensors", tensors);
   EXPECT_THAT(check_model(dir.path()).unsupported, ElementsAre(HasSubstr("model.extra.weight")));
   EXPECT_THROW(Decoder::load(dir.path(), {}), Error);
+}
 
-  tensors.front() = {"lm_head.weight", at::zeros({61, 32})};  // a tied head's copy, as some tools write it
+TEST(ModelSummary, ATiedHeadMayBeStoredAsTheEmbeddingsCopyButNotAsAnother) {
+  const TempDir dir;
+  const auto decoder = tiny_decoder();
+  ASSERT_TRUE(decoder->config().tie_word_embeddings);
+  write_model(dir.path(), *decoder);
+  std::vector<NamedTensor> tensors = map_tensors(dir / "model.safetensors");
+  const auto embedding = std::ranges::find(tensors, "model.embed_tokens.weight", &NamedTensor::name);
+  tensors.push_back({"lm_head.weight", embedding->tensor.clone()});
   write_tensors(dir / "model.safetensors", tensors);
   EXPECT_THAT(check_model(dir.path()).unsupported, IsEmpty());
+
+  tensors.back().tensor[60][31] += 1;
+  write_tensors(dir / "model.safetensors", tensors);
+  EXPECT_THAT(check_model(dir.path()).unsupported, ElementsAre(HasSubstr("tie_word_embeddings = true")));
+  EXPECT_THROW(Decoder::load(dir.path(), {}), Error);
 }
 
 TEST(ModelSummary, ShardsMustBePlainNamesThatHoldWhatTheIndexSays) {
