@@ -72,7 +72,17 @@ bool is_off(const Json& value) {
   return value.is_null() || value == false || (value.is_structured() && value.empty());
 }
 
-// What an adapter may hold or mean beside B·A.
+constexpr const char* kKeysRead[] = {"peft_type",  "r",    "lora_alpha",
+                                     "use_rslora", "bias", "init_lora_weights"};
+// Those that change nothing of what a trained adapter computes; which modules have one, the tensors tell.
+constexpr const char* kHarmlessKeys[] = {
+    "task_type",      "auto_mapping",      "peft_version",       "base_model_name_or_path",
+    "revision",       "inference_mode",    "target_modules",     "exclude_modules",
+    "lora_dropout",   "fan_in_fan_out",    "megatron_core",      "layers_to_transform",
+    "layers_pattern", "loftq_config",      "eva_config",         "corda_config",
+    "lora_ga_config", "qalora_group_size", "ensure_weight_tying"};
+
+// What an adapter may hold or mean beside B·A, under a key that does not exist yet as well.
 void refuse_unsupported(const Json& json, const fs::path& file) {
   const auto refuse = [&](const std::string& key, const Json& value) {
     throw Error(ErrorCode::unsupported,
@@ -80,10 +90,9 @@ void refuse_unsupported(const Json& json, const fs::path& file) {
   };
   if (const Json type = json.value("peft_type", Json()); type != "LORA") refuse("peft_type", type);
   if (const Json bias = json.value("bias", Json("none")); bias != "none") refuse("bias", bias);
-  for (const char* key :
-       {"use_dora", "use_qalora", "lora_bias", "modules_to_save", "rank_pattern", "alpha_pattern",
-        "trainable_token_indices", "target_parameters", "layer_replication", "alora_invocation_tokens"}) {
-    if (json.contains(key) && !is_off(json.at(key))) refuse(key, json.at(key));
+  for (const auto& [key, value] : json.items()) {
+    const bool is_known = std::ranges::count(kKeysRead, key) + std::ranges::count(kHarmlessKeys, key) > 0;
+    if (!is_known && !is_off(value)) refuse(key, value);
   }
   // The others change the weights of the base as well.
   const Json start = json.value("init_lora_weights", Json(true));

@@ -253,6 +253,8 @@ TEST_F(AdapterFolder, WithWhatTheEngineDoesNotDoIsRefusedByKey) {
                                                  {"rank_pattern", {{"q_proj", 8}}},
                                                  {"modules_to_save", Json::array({"lm_head"})},
                                                  {"peft_type", "IA3"},
+                                                 {"arrow_config", {{"top_k", 2}}},
+                                                 {"of_a_later_peft", true},
                                                  {"init_lora_weights", "pissa"}}) {
     const Json before = parse_json(read_file(dir() / "adapter_config.json"), "").value(key, Json());
     change_config(key, value);
