@@ -45,6 +45,13 @@ std::string architecture_of(const ConfigReader& json) {
   return json.texts("architectures")[0];
 }
 
+// What `transformers` reads of every family, outside of its own file; of the text part of a model too.
+void refuse_general_switches(const ConfigReader& json) {
+  json.only("is_causal", true);
+  json.only("per_layer_config", nullptr);
+  if (json.has("text_config")) refuse_general_switches(json.object("text_config"));
+}
+
 // Takes the prefix that the folder's weights have.
 void find_prefix(const std::filesystem::path& model_dir, WeightNames& names) {
   std::set<std::string> stored;
@@ -72,6 +79,8 @@ ParsedModelConfig parse_model_config(const Json& object, const Json& generation_
     return parsed;
   }
   config.family = family->name;
+  json.only("model_type", family->model_type);
+  refuse_general_switches(json);
   family->read(json, config);
   check_shapes(json, config);
   config.stored_dtype = json.text_or("dtype", json.text_or("torch_dtype", ""));

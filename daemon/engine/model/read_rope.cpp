@@ -46,7 +46,10 @@ int64_t read_original_max_positions(const ConfigReader& scaling, const ConfigRea
 
 ConfigReader rope_object(const ConfigReader& json) {
   const bool is_older = json.has("rope_scaling") && !json.at("rope_scaling").empty();
-  return json.object(is_older ? "rope_scaling" : "rope_parameters");
+  const ConfigReader scaling = json.object(is_older ? "rope_scaling" : "rope_parameters");
+  for (const auto& [key, value] : scaling.json().items())
+    if (value.is_object()) scaling.is_unsupported(key.c_str());
+  return scaling;
 }
 
 RopeConfig read_rope(const ConfigReader& json, ModelConfig& config, double default_theta) {

@@ -7,7 +7,8 @@
 
 namespace rft::engine {
 
-// The object of parameters in either spelling; one with no keys where there is none.
+// The object of parameters in either spelling; one with no keys where there is none. Objects in it, one for
+// each kind of layer, are named as unsupported.
 ConfigReader rope_object(const ConfigReader& json);
 
 // `config` has its widths and max_positions already; dynamic scaling raises the latter to what it is for.

@@ -112,13 +112,51 @@ TEST(Families, WhatIsNotDoneIsNamed) {
        "rope_scaling.type = linear"},
       {"Gemma2ForCausalLM", {{"use_bidirectional_attention", true}}, "use_bidirectional_attention = true"},
       {"Gemma3ForCausalLM", {{"attn_logit_softcapping", 50}}, "attn_logit_softcapping = 50"},
+      {"Gemma3ForCausalLM",
+       {{"rope_scaling", {{"rope_type", "linear"}, {"factor", 2}}},
+        {"rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}}},
+       R"(rope_scaling = {"rope_type":"linear","factor":2})"},
+      {"Gemma3ForCausalLM",
+       {{"original_max_position_embeddings", 32}},
+       "original_max_position_embeddings = 32"},
+      {"Gemma3ForCausalLM",
+       {{"rope_parameters",
+         {{"full_attention", {{"rope_type", "yarn"}, {"factor", 2}, {"truncate", false}}}}}},
+       "rope_parameters.full_attention.truncate = false"},
+      {"Gemma3ForConditionalGeneration",
+       {{"text_config", {{"final_logit_softcapping", 30}}}},
+       "text_config.final_logit_softcapping = 30"},
+      {"Gemma3ForConditionalGeneration",
+       {{"text_config", {{"is_causal", false}}}},
+       "text_config.is_causal = false"},
+      {"Gemma3ForCausalLM", {{"model_type", "gemma3"}}, "model_type = gemma3"},
       {"GPT2LMHeadModel", {{"add_cross_attention", true}}, "add_cross_attention = true"},
+      {"GPT2LMHeadModel", {{"num_attention_heads", 2}}, "num_attention_heads = 2"},
       {"GPT2LMHeadModel", {{"activation_function", "relu"}}, "activation_function = relu"}};
   for (const auto& [architecture, change, reason] : cases) {
     Json json = sizes(architecture);
-    json.update(change);
+    json.update(change, true);
     EXPECT_THAT(parse(json).unsupported, ElementsAre(reason));
   }
+}
+
+TEST(Families, AWindowOfNothingIsRefused) {
+  for (const char* architecture : {"MistralForCausalLM", "Qwen2ForCausalLM", "SmolLM3ForCausalLM",
+                                   "Phi3ForCausalLM", "Gemma2ForCausalLM"}) {
+    Json json = sizes(architecture);
+    json["sliding_window"] = 0;  // which masks everything in `transformers`
+    EXPECT_THROW(parse(json), Error) << architecture;
+  }
+}
+
+TEST(Families, EachKindOfLayerHasItsOwnDynamicLength) {
+  Json json = sizes("Gemma3ForCausalLM");
+  const Json dynamic = {{"rope_type", "dynamic"}, {"factor", 2}};
+  json["rope_parameters"] = {{"full_attention", dynamic}, {"sliding_attention", dynamic}};
+  const ModelConfig config = parse(json).config;
+  EXPECT_EQ(config.rope.original_max_positions, 64);
+  EXPECT_EQ(config.local_rope->original_max_positions, 64);
+  EXPECT_EQ(config.max_positions, 128);
 }
 
 TEST(Families, AnAbsentKeyMeansWhatItMeansToTheFamily) {

@@ -65,6 +65,12 @@ TEST(ModelConfig, WhatTheEngineDoesNotDoIsNamed) {
       {{{"architectures", {"MambaForCausalLM"}}}, "architectures = MambaForCausalLM"},
       {{{"rope_scaling", {{"rope_type", "longrope"}, {"factor", 2}}}}, "rope_scaling.rope_type = longrope"},
       {{{"partial_rotary_factor", 0.5}}, "partial_rotary_factor = 0.5"},
+      {{{"rope_parameters", {{"full_attention", {{"rope_theta", 5}}}}}},
+       R"(rope_parameters.full_attention = {"rope_theta":5})"},
+      {{{"model_type", "mistral"}}, "model_type = mistral"},
+      {{{"is_causal", false}}, "is_causal = false"},
+      {{{"per_layer_config", {{"1", {{"intermediate_size", 8}}}}}},
+       R"(per_layer_config = {"1":{"intermediate_size":8}})"},
       {{{"quantization_config", {{"bits", 4}}}}, "quantization_config"}};
   for (const auto& [change, reason] : cases) {
     Json json = llama();

@@ -14,6 +14,7 @@ namespace rft::engine {
 struct Family {
   const char* architecture;  // as config.json names it
   const char* name;          // as people do
+  const char* model_type;    // as config.json has it, by which `transformers` chooses the class
   // Sets all that differs from ModelConfig's defaults, the ends of sequence that an absent key means among
   // it.
   void (*read)(const ConfigReader& json, ModelConfig& config);

@@ -27,8 +27,7 @@ void read_gemma(const ConfigReader& json, ModelConfig& config, int64_t vocab_siz
   config.norm = NormType::rms_plus_one;
   config.embedding_multiplier = std::sqrt(static_cast<double>(config.hidden_size));
   config.rounds_embedding_multiplier = true;
-  const int64_t window = json.mentions("sliding_window") ? json.integer_or("sliding_window", 0) : 4096;
-  read_windows(json, config, window, slides);
+  read_windows(json, config, read_window(json, 4096), slides);
   const double scalar = json.number_or("query_pre_attn_scalar", 256);
   if (scalar <= 0) json.refuse("query_pre_attn_scalar must be positive");
   for (LayerSwitches& layer : config.layers) layer.attention_scale = 1 / std::sqrt(scalar);
@@ -39,16 +38,23 @@ void read_gemma(const ConfigReader& json, ModelConfig& config, int64_t vocab_siz
 
 // An absent key has a default, null is off.
 double cap_or(const ConfigReader& json, const char* key, double fallback) {
+  if (json.has(key) && json.number(key) == 0) json.refuse(std::string(key) + " cannot be 0, but null");
   return json.mentions(key) ? json.number_or(key, 0) : fallback;
 }
 
-// Newer configurations hold one object for each kind of layer.
+// Newer configurations hold one object for each kind of layer. There `transformers` merges an older one into
+// them, takes no length first trained with from beside them, and overlooks `truncate`.
 void read_gemma3_rope(const ConfigReader& json, ModelConfig& config) {
   const bool is_newer = json.has("rope_parameters");
   const ConfigReader both = json.object("rope_parameters");
   const ConfigReader full = is_newer ? both.object("full_attention") : json.object("rope_scaling");
   const ConfigReader sliding = both.object("sliding_attention");
-  config.local_rope = read_rope(sliding, json, config, 10000);
+  if (is_newer) json.only("rope_scaling", Json::object());
+  json.only("original_max_position_embeddings", nullptr);
+  if (is_newer) full.only("truncate", true);
+  sliding.only("truncate", true);
+  ModelConfig of_sliding = config;  // dynamic scaling raises max_positions for the layers that see everything
+  config.local_rope = read_rope(sliding, json, of_sliding, 10000);
   config.local_rope->theta = sliding.number_or("rope_theta", json.number_or("rope_local_base_freq", 10000));
   config.rope = read_rope(full, json, config, 1000000);
 }
@@ -77,7 +83,9 @@ void read_gemma3(const ConfigReader& json, ModelConfig& config) {
 
 // Text alone goes through the decoder, so the vision tower is only carried along.
 void read_gemma3_with_vision(const ConfigReader& json, ModelConfig& config) {
-  read_gemma3(json.object("text_config"), config);
+  const ConfigReader text = json.object("text_config");
+  read_gemma3(text, config);
+  text.only("final_logit_softcapping", nullptr);  // `transformers` caps only the logits of the text model
   config.tie_word_embeddings = json.flag_or("tie_word_embeddings", config.tie_word_embeddings);
   config.names.prefix = "model.language_model.";
   config.names.other_prefixes = {"language_model.model."};

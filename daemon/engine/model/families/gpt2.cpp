@@ -52,6 +52,11 @@ void read_gpt2(const ConfigReader& json, ModelConfig& config) {
   config.head_dim = config.hidden_size / config.num_heads;
   config.intermediate_size = json.integer_or("n_inner", 4 * config.hidden_size);
   config.max_positions = json.integer_or("n_positions", 1024);
+  // Other names for the same, which win in `transformers`.
+  json.only("hidden_size", config.hidden_size);
+  json.only("num_hidden_layers", config.num_layers);
+  json.only("num_attention_heads", config.num_heads);
+  json.only("max_position_embeddings", config.max_positions);
   config.norm = NormType::layer_norm;
   config.norm_eps = json.number_or("layer_norm_epsilon", 1e-5);
   config.initializer_range = json.number_or("initializer_range", 0.02);

@@ -37,6 +37,13 @@ Activation read_activation(const ConfigReader& json, const char* key, const std:
   return Activation::silu;
 }
 
+int64_t read_window(const ConfigReader& json, int64_t fallback) {
+  if (!json.mentions("sliding_window")) return fallback;
+  const int64_t window = json.integer_or("sliding_window", 0);
+  if (window < (json.has("sliding_window") ? 1 : 0)) json.refuse("sliding_window must be positive, or null");
+  return window;
+}
+
 void read_windows(const ConfigReader& json, ModelConfig& config, int64_t window,
                   const std::function<bool(int64_t)>& slides) {
   const bool has_types = json.has("layer_types");

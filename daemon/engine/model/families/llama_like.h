@@ -31,7 +31,10 @@ void read_attention_bias(const ConfigReader& json, ModelConfig& config);
 // The activation by the name that `transformers` has for it.
 Activation read_activation(const ConfigReader& json, const char* key, const std::string& fallback);
 
-// Gives the layers that slide a window of sliding_window tokens: those that `layer_types` names, else,
+// sliding_window; an absent key means `fallback`, null means 0: no window.
+int64_t read_window(const ConfigReader& json, int64_t fallback);
+
+// Gives the layers that slide a window of so many tokens: those that `layer_types` names, else,
 // without that key, those that `slides` says.
 void read_windows(const ConfigReader& json, ModelConfig& config, int64_t window,
                   const std::function<bool(int64_t)>& slides);

@@ -9,8 +9,8 @@ void read_mistral(const ConfigReader& json, ModelConfig& config) {
   read_llama_like(json, config, {.num_kv_heads = 8, .max_positions = 4096 * 32, .eos_token_ids = {2}});
   config.rope = read_rope(json, config, 10000);
   if (json.has("layer_types")) json.is_unsupported("layer_types");  // of its successors
-  const int64_t window = json.mentions("sliding_window") ? json.integer_or("sliding_window", 0) : 4096;
-  if (window > 0) config.layers.assign(static_cast<size_t>(config.num_layers), {.window = window});
+  if (const int64_t window = read_window(json, 4096); window > 0)
+    config.layers.assign(static_cast<size_t>(config.num_layers), {.window = window});
 }
 
 }  // namespace rft::engine

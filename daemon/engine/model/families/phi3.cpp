@@ -52,7 +52,7 @@ void read_phi3(const ConfigReader& json, ModelConfig& config) {
   config.names.q = config.names.k = config.names.v = config.names.gate = config.names.up = "";
   config.names.qkv = "self_attn.qkv_proj";
   config.names.gate_up = "mlp.gate_up_proj";
-  if (const int64_t window = json.integer_or("sliding_window", 0); window > 0)
+  if (const int64_t window = read_window(json, 0); window > 0)
     config.layers.assign(static_cast<size_t>(config.num_layers), {.window = window});
 }
 

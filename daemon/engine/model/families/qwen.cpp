@@ -11,8 +11,7 @@ void read_qwen(const ConfigReader& json, ModelConfig& config, int64_t head_dim) 
   read_llama_like(json, config, {.num_kv_heads = 32, .head_dim = head_dim, .max_positions = 32768});
   config.rope = read_rope(json, config, 10000);
   const bool slides = json.flag_or("use_sliding_window", false);
-  const int64_t window =
-      slides ? (json.mentions("sliding_window") ? json.integer_or("sliding_window", 0) : 4096) : 0;
+  const int64_t window = slides ? read_window(json, 4096) : 0;
   const int64_t num_full = json.integer_or("max_window_layers", 28);
   read_windows(json, config, window, [&](int64_t layer) { return window > 0 && layer >= num_full; });
 }

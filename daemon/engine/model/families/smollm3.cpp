@@ -31,7 +31,7 @@ void read_smollm3(const ConfigReader& json, ModelConfig& config) {
   config.mlp_bias = json.flag_or("mlp_bias", false);
   config.rope = read_rope(json, config, 2000000);
   read_rotated_layers(json, config);
-  const int64_t window = json.flag_or("use_sliding_window", false) ? json.integer_or("sliding_window", 0) : 0;
+  const int64_t window = json.flag_or("use_sliding_window", false) ? read_window(json, 0) : 0;
   read_windows(json, config, window, [&](int64_t layer) {
     return window > 0 && config.layer(layer).positions == PositionEmbedding::none;
   });
