@@ -1,28 +1,64 @@
 #include "text/tokenizer.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
 #include "base/files.h"
 #include "base/json.h"
 #include "text/bpe_files.h"
+#include "text/config_file.h"
 #include "text/rust_call.h"
 
 namespace rft::text {
 namespace fs = std::filesystem;
 namespace {
 
+std::string how_to_make(const fs::path& model_dir) {
+  const std::string dir = model_dir.string();
+  return "make one with: python -c \"from transformers import AutoTokenizer; "
+         "AutoTokenizer.from_pretrained('" +
+         dir + "').save_pretrained('" + dir + "')\"";
+}
+
 [[noreturn]] void refuse(const fs::path& model_dir) {
   for (const char* file : {"tokenizer.model", "vocab.json", "vocab.txt", "spiece.model"}) {
     if (!fs::exists(model_dir / file)) continue;
-    const std::string dir = model_dir.string();
     throw Error(ErrorCode::unsupported,
-                dir + " has no tokenizer.json, only " + file +
-                    "; make one with: python -c \"from transformers import AutoTokenizer; "
-                    "AutoTokenizer.from_pretrained('" +
-                    dir + "').save_pretrained('" + dir + "')\"");
+                model_dir.string() + " has no tokenizer.json, only " + file + "; " + how_to_make(model_dir));
   }
   throw Error(ErrorCode::not_found, model_dir.string() + " has no tokenizer.json");
+}
+
+// The tokens that the files beside tokenizer.json declare, but those for padding and for classifiers, which
+// no text holds.
+std::vector<std::string> declared_tokens(const fs::path& model_dir) {
+  std::vector<std::string> declared;
+  const auto declare = [&](const Json& token) {
+    const Json content = token.is_object() ? token.value("content", Json()) : token;
+    if (content.is_string() && content != "") declared.push_back(content);
+  };
+  for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
+    const Json config = read_config(model_dir / file);
+    for (const char* key : {"bos_token", "eos_token"}) declare(config.value(key, Json()));
+    for (const char* key : {"added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"})
+      for (const Json& token : config.value(key, Json::array())) declare(token);
+  }
+  const Json older = read_config(model_dir / "added_tokens.json");
+  for (const auto& [token, id] : older.items()) declare(token);
+  return declared;
+}
+
+// `transformers` adds a declared token that tokenizer.json lacks. A chat template that writes it would here
+// be cut into letters.
+void require_declared_tokens(const Tokenizer& tokenizer, const fs::path& model_dir) {
+  for (const std::string& token : declared_tokens(model_dir)) {
+    const auto id = tokenizer.token_to_id(token);
+    if (id && std::ranges::count(tokenizer.encode(token, false), *id) > 0) continue;
+    throw Error(ErrorCode::unsupported, model_dir.string() + " declares the token \"" + token +
+                                            "\", which its tokenizer.json does not know as one; " +
+                                            how_to_make(model_dir));
+  }
 }
 
 uint32_t checked_id(int64_t id) {
@@ -39,6 +75,9 @@ Tokenizer Tokenizer::load(const fs::path& model_dir) {
   if (fs::exists(file)) {
     const std::string text = read_file(file);
     call(file.string(), rft_text_tokenizer_new, view(text), &tokenizer);
+    Tokenizer loaded(tokenizer);
+    require_declared_tokens(loaded, model_dir);
+    return loaded;
   } else if (const auto converted = tokenizer_json_of_bpe_files(model_dir)) {
     const std::string text = dump_json(*converted);
     call((model_dir / "vocab.json").string() + " and merges.txt", rft_text_tokenizer_new, view(text),

@@ -46,6 +46,29 @@ TEST(Tokenizer, TrainedOneDecodesAnyTextToItself) {
   }
 }
 
+TEST(Tokenizer, ATokenThatIsDeclaredButNotKnownIsRefused) {
+  const Json im_end = {{"content", "<|im_end|>"}, {"special", true}};
+  const std::vector<std::pair<std::string, Json>> cases = {
+      {"tokenizer_config.json", {{"eos_token", im_end}}},
+      {"tokenizer_config.json", {{"added_tokens_decoder", {{"900", im_end}}}}},
+      {"tokenizer_config.json", {{"extra_special_tokens", {{"end", "<|im_end|>"}}}}},
+      {"special_tokens_map.json", {{"additional_special_tokens", {"<|im_end|>"}}}},
+      {"added_tokens.json", {{"<|im_end|>", 900}}}};
+  for (const auto& [file, config] : cases) {
+    const TempDir dir;
+    train(dir.path());
+    write_file_atomically(dir / file, dump_json(config));
+    std::string message;
+    EXPECT_EQ(code_of_load(dir.path(), &message), ErrorCode::unsupported) << dump_json(config);
+    EXPECT_NE(message.find("declares the token \"<|im_end|>\""), std::string::npos) << message;
+    EXPECT_NE(message.find("save_pretrained"), std::string::npos) << message;
+  }
+  const TempDir dir;
+  train(dir.path(), {.special_tokens = {"<|im_end|>"}});
+  for (const auto& [file, config] : cases) write_file_atomically(dir / file, dump_json(config));
+  EXPECT_NO_THROW(Tokenizer::load(dir.path()));
+}
+
 TEST(Tokenizer, TrainingMergesWhatIsFrequent) {
   const TempDir dir;
   const Tokenizer tokenizer = train(dir.path());
