@@ -42,16 +42,18 @@ double cap_or(const ConfigReader& json, const char* key, double fallback) {
   return json.mentions(key) ? json.number_or(key, 0) : fallback;
 }
 
-// Newer configurations hold one object for each kind of layer. There `transformers` merges an older one into
-// them, takes no length first trained with from beside them, and overlooks `truncate`.
+// Newer configurations hold one object for each kind of layer, and an older one is merged into them by
+// `transformers`, which then overlooks `type`, `truncate`, and a length first trained with that stands
+// beside.
 void read_gemma3_rope(const ConfigReader& json, ModelConfig& config) {
   const bool is_newer = json.has("rope_parameters");
   const ConfigReader both = json.object("rope_parameters");
   const ConfigReader full = is_newer ? both.object("full_attention") : json.object("rope_scaling");
   const ConfigReader sliding = both.object("sliding_attention");
   if (is_newer) json.only("rope_scaling", Json::object());
+  if (!is_newer && !full.has("rope_type")) full.only("type", "default");
   json.only("original_max_position_embeddings", nullptr);
-  if (is_newer) full.only("truncate", true);
+  full.only("truncate", true);
   sliding.only("truncate", true);
   ModelConfig of_sliding = config;  // dynamic scaling raises max_positions for the layers that see everything
   config.local_rope = read_rope(sliding, json, of_sliding, 10000);
