@@ -1,5 +1,5 @@
 // The ranks of one job as threads of the test. Their memory and their sockets are the same between threads as
-// between processes (tests/worker/train_test.cpp has the processes), and autograd does not outlive a fork.
+// between processes (tests/worker/siblings_test.cpp has the processes), and autograd does not outlive a fork.
 #pragma once
 
 #include <exception>
