@@ -16,7 +16,11 @@ HISTORY = BUILD.parent / "bench-history.jsonl"
 
 
 def run(*command):
-    return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True).stdout
+    """What a benchmark prints; what it and its peers say on stderr is shown only if it fails."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{done.stderr}{done.args[0]} ended with {done.returncode}")
+    return done.stdout
 
 
 def rollout(shape, dtype, batch, new_tokens, peer="transformers"):
