@@ -1,11 +1,10 @@
 #include "config/job_config.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
 #include "base/error.h"
+#include "config/job_checks.h"
 #include "config/key_table.h"
 
 namespace rft::config {
@@ -355,155 +354,13 @@ const std::vector<RefusedKey>& refused_job_keys() {
   return keys;
 }
 
-class Checks {
- public:
-  explicit Checks(const JobConfig& job) : job_(job) {}
-
-  void run() const {
-    check_lora();
-    check_validation();
-    check_estimator();
-    check_sizes();
-    check_clipping();
-    check_kl();
-    check_warmup();
-    check_ranks();
-  }
-
-  // As its owner wrote it: what admission made of a grader stands beside it.
-  void check_owners_scorer() const {
-    const ScorerConfig& scorer = job_.scorer;
-    if (scorer.plugin.empty() && scorer.grader.empty())
-      fail("scorer", "plugin",
-           "is missing; add plugin = … under [scorer], such as \"exact_match\" or \"scorer.py\", or grader = "
-           "… with the name of a JSON file");
-    if (scorer.grader.empty()) return;
-    if (job_.lines.given("scorer", "plugin"))
-      fail("scorer", "grader", "excludes plugin, which it stands for; leave one of the two out");
-  }
-
- private:
-  // What is wrong with the key, and the mend.
-  [[noreturn]] void fail(std::string_view section, std::string_view name, const std::string& message) const {
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("{}[{}] {} {}", job_.lines.where(section, name), section, name, message),
-                std::string(name));
-  }
-
-  void check_lora() const {
-    const LoraConfig& lora = job_.model.lora;
-    if (job_.lines.given("model.lora", "") && !job_.lines.given("model.lora", "rank"))
-      fail("model.lora", "rank", "is missing; give one, such as rank = 16, or leave the table out");
-    if (lora.rank == 0 && (lora.alpha != 0 || lora.rslora || !lora.targets.empty()))
-      fail("model.lora", "rank",
-           "= 0 trains every weight and needs no other key of this table; give a rank, such as 16, or leave "
-           "the table out");
-    if (lora.rank > 0 && !job_.model.adapter.empty())
-      fail("model.lora", "rank",
-           "excludes [model] adapter, which brings a rank of its own; leave one of the two out");
-    const auto all = std::find(lora.targets.begin(), lora.targets.end(), "all-linear");
-    if (all != lora.targets.end() && lora.targets.size() > 1)
-      fail("model.lora", "targets",
-           "names all-linear and other modules beside it; give the one or the others");
-  }
-
-  void check_validation() const {
-    const auto& validation = job_.validation;
-    if (!job_.data.validation.empty() && job_.data.validation_split > 0)
-      fail("data", "validation_split", "excludes validation; give one of the two");
-    if (validation.temperature == 0 && validation.top_k != 0)
-      fail("validation", "top_k",
-           "needs temperature > 0: greedy decoding samples nothing; remove it or set a temperature");
-    if (validation.temperature == 0 && validation.top_p != 1)
-      fail("validation", "top_p",
-           "needs temperature > 0: greedy decoding samples nothing; remove it or set a temperature");
-  }
-
-  void check_estimator() const {
-    const auto& estimator = job_.ppo.advantage_estimator;
-    if (is_grouped(estimator) && job_.rollout.samples_per_prompt < 2)
-      fail("ppo", "advantage_estimator",
-           fmt::format(
-               "= \"{}\" compares the completions of one prompt: set samples_per_prompt ≥ 2 in [rollout]",
-               estimator));
-    if (!is_grouped(estimator) && job_.rollout.dynamic_sampling != "off")
-      fail("rollout", "dynamic_sampling",
-           fmt::format("is for estimators that compare the completions of one prompt, such as grpo; \"{}\" "
-                       "learns from equal scores too: leave the key out",
-                       estimator));
-    if (estimator != "gae" && job_.ppo.missing_eos == "bootstrap")
-      fail("ppo", "missing_eos",
-           fmt::format("= \"bootstrap\" needs a value head, which only advantage_estimator = \"gae\" trains, "
-                       "not \"{}\"",
-                       estimator));
-    if (estimator != "gae" && job_.ppo.value_model == "separate")
-      fail("ppo", "value_model",
-           fmt::format("= \"separate\" is for advantage_estimator = \"gae\"; \"{}\" trains no critic, leave "
-                       "the key out",
-                       estimator));
-  }
-
-  static bool is_grouped(const std::string& estimator) {
-    return estimator != "gae" && estimator != "reinforce++";
-  }
-
-  void check_sizes() const {
-    const int64_t num_episodes = job_.rollout.prompts_per_iteration * job_.rollout.samples_per_prompt;
-    if (job_.ppo.minibatches > num_episodes)
-      fail("ppo", "minibatches",
-           fmt::format("= {} is more than the {} episodes of an iteration (prompts_per_iteration × "
-                       "samples_per_prompt); "
-                       "lower it or raise them",
-                       job_.ppo.minibatches, num_episodes));
-  }
-
-  void check_clipping() const {
-    if (job_.ppo.clip_range_high != 0 && job_.ppo.clip_range_high < job_.ppo.clip_range)
-      fail("ppo", "clip_range_high",
-           fmt::format("= {} is below clip_range = {}; give at least that, or 0 for the same",
-                       job_.ppo.clip_range_high, job_.ppo.clip_range));
-    if (job_.ppo.dual_clip != 0 && job_.ppo.dual_clip <= 1)
-      fail("ppo", "dual_clip",
-           fmt::format("= {} is not above 1; give 3 as published, or 0 for none", job_.ppo.dual_clip));
-  }
-
-  void check_kl() const {
-    if (job_.ppo.adaptive_kl_target > 0 && job_.ppo.kl_coef == 0)
-      fail("ppo", "adaptive_kl_target",
-           "multiplies kl_coef, which is 0 and would stay 0; set kl_coef to where it begins, such as 0.05");
-    if (job_.ppo.importance_cap != 0 && job_.ppo.importance_cap < 1)
-      fail("ppo", "importance_cap",
-           fmt::format("= {} is below 1, the weight where sampler and trainer agree; give 2 as usual, or 0 "
-                       "for none",
-                       job_.ppo.importance_cap));
-  }
-
-  void check_warmup() const {
-    if (!job_.warmup.data.empty() && job_.warmup.epochs == 0)
-      fail("warmup", "data", "is given but epochs is 0; set epochs in [warmup] or leave data out");
-  }
-
-  void check_ranks() const {
-    const int64_t gpus = job_.resources.gpus, cores = job_.resources.cores, ranks = job_.resources.ranks;
-    if (ranks > 1 && gpus > 0)
-      fail("resources", "ranks",
-           fmt::format("= {} is for the CPU, and gpus = {}; set gpus = 0, or leave ranks out", ranks, gpus));
-    if (cores > 0 && ranks > cores)
-      fail("resources", "ranks",
-           fmt::format("= {} is more than cores = {}, and each rank needs one; lower it or raise cores",
-                       ranks, cores));
-  }
-
-  const JobConfig& job_;
-};
-
 }  // namespace
 
 JobConfig parse_job(const std::filesystem::path& file) {
   JobConfig job;
   job.lines = read_toml(file, owner_keys(job), refused_job_keys());
-  Checks(job).run();
-  Checks(job).check_owners_scorer();
+  check_job(job);
+  check_owners_scorer(job);
   if (job.data.validation.empty() && job.data.validation_split == 0) job.data.validation_split = 0.1;
   LoraConfig& lora = job.model.lora;
   if (lora.rank > 0 && lora.alpha == 0) lora.alpha = 2 * static_cast<double>(lora.rank);
@@ -514,7 +371,7 @@ JobConfig parse_job(const std::filesystem::path& file) {
 JobConfig parse_plan(const std::filesystem::path& file) {
   JobConfig job;
   job.lines = read_toml(file, job_keys(job), {});
-  Checks(job).run();
+  check_job(job);
   return job;
 }
 
