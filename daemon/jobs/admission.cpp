@@ -75,13 +75,28 @@ void check_targets(const config::JobConfig& job, const engine::ModelConfig& mode
   }
 }
 
+// Whether the model has room for a prompt, and somewhere to put a system message.
+void check_prompting(const config::JobConfig& job, const engine::ModelConfig& model, bool has_chat_template) {
+  if (job.rollout.max_new_tokens >= model.max_positions)
+    reject(fmt::format("{}[rollout] max_new_tokens = {} leaves a prompt no room in the model's context of {} "
+                       "tokens; lower it",
+                       job.lines.where("rollout", "max_new_tokens"), job.rollout.max_new_tokens,
+                       model.max_positions),
+           "max_new_tokens");
+  if (!job.data.system.empty() && !has_chat_template)
+    reject(fmt::format("{}[data] system needs a chat template, and the model has none; write it into [data] "
+                       "prompt",
+                       job.lines.where("data", "system")),
+           "system");
+}
+
 memory::Estimate estimate_memory(const config::JobConfig& job, const memory::DataExtent& data,
                                  const engine::ModelConfig& model) {
   const memory::Estimate estimate = memory::estimate(model, job, data);
   if (const int64_t limit = memory::limit_of(job); limit > 0 && estimate.host_bytes() > limit)
-    reject(fmt::format("{}[resources] memory_gb = {}: {}, or raise it",
+    reject(fmt::format("{}[resources] memory_gb = {}: {}{}raise it",
                        job.lines.where("resources", "memory_gb"), job.resources.memory_gb,
-                       memory::too_large(estimate, limit)),
+                       memory::too_large(estimate, limit), estimate.mends().empty() ? "; " : ", or "),
            "memory_gb");
   return estimate;
 }
@@ -198,6 +213,7 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
     const fs::path model = find_model(job, input);
     const engine::ModelConfig model_config = engine::read_model_config(model).config;
     check_targets(job, model_config);
+    check_prompting(job, model_config, check_model_once(model).has_chat_template);
     const fs::path lora_adapter = find_adapter(job, model_config, input);
     job.resolved.secrets_file = secrets_;
     pin_scorers(job, scorers_folder(job, folder));
@@ -352,8 +368,10 @@ fs::path Admission::find_model(const config::JobConfig& job, const fs::path& inp
   try {
     const fs::path model = locate_model(job.model.path, input);
     const auto summary = check_model_once(model);
-    if (summary.unsupported.empty()) return model;
-    reject(fmt::format("this version cannot train it: {}", fmt::join(summary.unsupported, "; ")));
+    if (!summary.unsupported.empty())
+      reject(fmt::format("this version cannot train it: {}", fmt::join(summary.unsupported, "; ")));
+    if (!summary.no_tokenizer.empty()) reject(summary.no_tokenizer);
+    return model;
   } catch (const Error& error) {
     throw Error(error.code(), where + error.what(), "path");
   }

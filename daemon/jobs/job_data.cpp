@@ -70,14 +70,15 @@ void split(const config::JobConfig& job, const fs::path& all, const fs::path& tr
 }
 
 // A warm-up learns outputs: each record must have one.
+int64_t output_bytes(const Json& record) { return static_cast<int64_t>(record.value("output", "").size()); }
+
 void require_outputs(const fs::path& canonical, const std::string& file) {
   size_t record_number = 0;
   for_each_json_line(canonical, [&](Json&& record, size_t) {
     ++record_number;
-    if (!record.contains("output"))
-      reject(fmt::format("{}: record {} has no `output`, which the warm-up learns; add it, name another file "
-                         "as [warmup] "
-                         "data, or set epochs = 0 there",
+    if (output_bytes(record) == 0)
+      reject(fmt::format("{}: record {} has no `output`, or an empty one, which the warm-up learns; add it, "
+                         "name another file as [warmup] data, or set epochs = 0 there",
                          file, record_number),
              "output");
   });
@@ -106,8 +107,6 @@ int64_t prompt_bytes(const Json& record) {
   return static_cast<int64_t>(prompt.is_string() ? prompt.get_ref<const std::string&>().size()
                                                  : dump_json(prompt).size());
 }
-
-int64_t output_bytes(const Json& record) { return static_cast<int64_t>(record.value("output", "").size()); }
 
 }  // namespace
 

@@ -9,26 +9,11 @@
 #include "text/bpe_files.h"
 #include "text/config_file.h"
 #include "text/rust_call.h"
+#include "text/tokenizer_files.h"
 
 namespace rft::text {
 namespace fs = std::filesystem;
 namespace {
-
-std::string how_to_make(const fs::path& model_dir) {
-  const std::string dir = model_dir.string();
-  return "make one with: python -c \"from transformers import AutoTokenizer; "
-         "AutoTokenizer.from_pretrained('" +
-         dir + "').save_pretrained('" + dir + "')\"";
-}
-
-[[noreturn]] void refuse(const fs::path& model_dir) {
-  for (const char* file : {"tokenizer.model", "vocab.json", "vocab.txt", "spiece.model"}) {
-    if (!fs::exists(model_dir / file)) continue;
-    throw Error(ErrorCode::unsupported,
-                model_dir.string() + " has no tokenizer.json, only " + file + "; " + how_to_make(model_dir));
-  }
-  throw Error(ErrorCode::not_found, model_dir.string() + " has no tokenizer.json");
-}
 
 // The tokens that the files beside tokenizer.json declare, but those for padding and for classifiers, which
 // no text holds.
@@ -57,7 +42,7 @@ void require_declared_tokens(const Tokenizer& tokenizer, const fs::path& model_d
     if (id && std::ranges::count(tokenizer.encode(token, false), *id) > 0) continue;
     throw Error(ErrorCode::unsupported, model_dir.string() + " declares the token \"" + token +
                                             "\", which its tokenizer.json does not know as one; " +
-                                            how_to_make(model_dir));
+                                            how_to_make_tokenizer_json(model_dir));
   }
 }
 
@@ -83,7 +68,7 @@ Tokenizer Tokenizer::load(const fs::path& model_dir) {
     call((model_dir / "vocab.json").string() + " and merges.txt", rft_text_tokenizer_new, view(text),
          &tokenizer);
   } else {
-    refuse(model_dir);
+    throw *lack_of_tokenizer(model_dir);
   }
   return Tokenizer(tokenizer);
 }

@@ -101,7 +101,7 @@ std::vector<Shot> choose_shots(const std::filesystem::path& file, int64_t num_sh
 }
 
 std::vector<Example> load_examples(const std::filesystem::path& file, const PromptFormat& format,
-                                   int64_t max_prompt_tokens) {
+                                   int64_t max_prompt_tokens, int64_t vocab_size) {
   std::vector<Example> examples;
   for_each_json_line(file, [&](Json&& record, size_t line) {
     try {
@@ -111,6 +111,12 @@ std::vector<Example> load_examples(const std::filesystem::path& file, const Prom
                     "the prompt has " + std::to_string(length) + " tokens, and the model's context leaves " +
                         std::to_string(max_prompt_tokens) +
                         " beside [rollout] max_new_tokens; shorten it or lower max_new_tokens");
+      const int64_t largest = *std::ranges::max_element(example.prompt_ids);
+      if (largest >= vocab_size)
+        throw Error(ErrorCode::invalid_argument, "the prompt has the token " + std::to_string(largest) +
+                                                     " of the tokenizer, and the model " +
+                                                     std::to_string(vocab_size) +
+                                                     " of them (vocab_size in config.json)");
       examples.push_back(std::move(example));
     } catch (const Error& error) {
       throw Error(ErrorCode::invalid_argument,

@@ -61,8 +61,9 @@ class PromptFormat {
 };
 
 // Throws Error(invalid_argument) "FILE:LINE: …" for a record that cannot be used, a prompt of more than
-// `max_prompt_tokens` tokens among them, and for a file without records.
+// `max_prompt_tokens` tokens or with one that the model has no embedding for among them, and for a file
+// without records.
 std::vector<Example> load_examples(const std::filesystem::path& file, const PromptFormat& format,
-                                   int64_t max_prompt_tokens);
+                                   int64_t max_prompt_tokens, int64_t vocab_size);
 
 }  // namespace rft::worker

@@ -192,7 +192,7 @@ Json to_json(const engine::ModelSummary& summary) {
           {"vocabulary", summary.vocab_size},
           {"max_positions", summary.max_positions},
           {"eos_token_ids", summary.eos_token_ids},
-          {"tokenizer", summary.has_tokenizer},
+          {"tokenizer", summary.no_tokenizer.empty()},
           {"chat_template", summary.has_chat_template},
           {"unsupported", summary.unsupported}};
 }

@@ -80,12 +80,14 @@ Splits load_splits(const JobFolder& folder, const config::JobConfig& config, con
       choose_shots(folder.data("train"), config.data.shots, static_cast<uint64_t>(config.training.seed)));
   const int64_t longest = model.max_positions - config.rollout.max_new_tokens;
   Splits splits;
-  splits.train = load_examples(folder.data("train"), format, longest);
-  splits.validation = load_examples(folder.data("validation"), format, longest);
-  if (fs::exists(folder.data("test"))) splits.test = load_examples(folder.data("test"), format, longest);
+  splits.train = load_examples(folder.data("train"), format, longest, model.vocab_size);
+  splits.validation = load_examples(folder.data("validation"), format, longest, model.vocab_size);
+  if (fs::exists(folder.data("test")))
+    splits.test = load_examples(folder.data("test"), format, longest, model.vocab_size);
   if (config.warmup.epochs > 0) {
     const bool own_data = fs::exists(folder.data("warmup"));
-    splits.warmup = load_examples(folder.data(own_data ? "warmup" : "train"), format, longest);
+    splits.warmup =
+        load_examples(folder.data(own_data ? "warmup" : "train"), format, longest, model.vocab_size);
   }
   return splits;
 }
@@ -143,6 +145,13 @@ std::unique_ptr<engine::Warmup> make_warmup(const config::JobConfig& config, con
                   "a warm-up record has no output: " + dump_json(example.record));
     auto output_ids = tokenizer.encode(example.output, /*add_special_tokens=*/false);
     output_ids.push_back(ends.front());
+    const size_t length = example.prompt_ids.size() + output_ids.size();
+    if (static_cast<int64_t>(length) > policy->config().max_positions)
+      throw Error(
+          ErrorCode::invalid_argument,
+          fmt::format("warm-up record {}: prompt and output have {} tokens, and the model's context {}; "
+                      "shorten them",
+                      examples.size() + 1, length, policy->config().max_positions));
     examples.push_back({example.prompt_ids, std::move(output_ids)});
   }
   engine::WarmupOptions options;

@@ -109,6 +109,31 @@ TEST_F(JobHome, RejectsAMissingAndAnUnsupportedModel) {
   EXPECT_THAT(rejection_of(folder), HasSubstr("cannot train it: architectures = MambaForCausalLM"));
 }
 
+TEST_F(JobHome, RejectsAModelThatLacksWhatAPromptNeeds) {
+  const fs::path mute = make_folder("mute");
+  write_text(mute / "job.toml", std::string(kJobToml) + "[rollout]\nmax_new_tokens = 256\n");
+  EXPECT_THAT(rejection_of(mute),
+              HasSubstr("job.toml:10: [rollout] max_new_tokens = 256 leaves a prompt no room "
+                        "in the model's context of 256 tokens"));
+  const fs::path spoken_to = make_folder("spoken-to");
+  std::string with_system = kJobToml;
+  with_system.insert(with_system.find("[scorer]"), "system = \"Be brief.\"\n");
+  write_text(spoken_to / "job.toml", with_system);
+  EXPECT_THAT(rejection_of(spoken_to), HasSubstr("job.toml:5: [data] system needs a chat template"));
+  fs::remove(root_ / "models/tiny/tokenizer.json");
+  write_text(root_ / "models/tiny/tokenizer.model", "");
+  EXPECT_THAT(rejection_of(make_folder("wordless")),
+              HasSubstr("has no tokenizer.json, only tokenizer.model; make one with: python"));
+}
+
+TEST_F(JobHome, RejectsAnEmptyOutputThatAWarmUpWouldLearn) {
+  const fs::path folder = make_folder("bad");
+  write_text(folder / "job.toml", std::string(kJobToml) + "[warmup]\nepochs = 1\ndata = \"warmup.jsonl\"\n");
+  write_text(folder / "warmup.jsonl",
+             "{\"input\": \"a\", \"output\": \"b\"}\n{\"input\": \"a\", \"output\": \"\"}\n");
+  EXPECT_THAT(rejection_of(folder), HasSubstr("warmup.jsonl: record 2 has no `output`, or an empty one"));
+}
+
 TEST_F(JobHome, RejectsPathsThatLeadOut) {
   fs::path folder = make_folder("bad");
   write_text(temp_ / "made/outside.jsonl", kTrain);

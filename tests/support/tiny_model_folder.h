@@ -24,7 +24,7 @@ inline void write_tiny_model(const std::filesystem::path& folder) {
                        {"num_attention_heads", 2},
                        {"num_key_value_heads", 1},
                        {"head_dim", 2},
-                       {"max_position_embeddings", 64},
+                       {"max_position_embeddings", 256},
                        {"rms_norm_eps", 1e-6},
                        {"tie_word_embeddings", true},
                        {"eos_token_id", 2},
@@ -57,6 +57,7 @@ inline void write_tiny_model(const std::filesystem::path& folder) {
   for (int byte = 0; byte < 8; ++byte) file += static_cast<char>(text.size() >> (8 * byte));
   write_text(folder / "model.safetensors", file + text + std::string(static_cast<size_t>(offset), '\0'));
   write_text(folder / "config.json", dump_json(config));
+  write_text(folder / "tokenizer.json", "{}");
 }
 
 }  // namespace rft

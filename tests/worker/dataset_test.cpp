@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -92,6 +93,21 @@ TEST_F(ShotsInPrompts, MessagesNeedAChatTemplate) {
   const Json messages = Json::array({{{"role", "user"}, {"content", "x"}}});
   EXPECT_THROW(prompt_of(messages, {}, false), Error);
   EXPECT_THROW(prompt_of("q", {{messages, "1"}, {"b", "2"}}, false), Error);
+}
+
+TEST_F(ShotsInPrompts, APromptWithATokenThatTheModelLacksIsAnErrorWithItsLine) {
+  const PromptFormat format(*tokenizer_, nullptr, "", {});
+  int64_t largest = 0;
+  for (const Example& example : load_examples(dir_ / "train.jsonl", format, 100, 280))
+    largest = std::max(largest, std::ranges::max(example.prompt_ids));
+  EXPECT_EQ(load_examples(dir_ / "train.jsonl", format, 100, largest + 1).size(), 5u);
+  try {
+    load_examples(dir_ / "train.jsonl", format, 100, largest);
+    ADD_FAILURE() << "taken";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("train.jsonl:"));
+    EXPECT_THAT(error.what(), HasSubstr("the prompt has the token " + std::to_string(largest)));
+  }
 }
 
 }  // namespace

@@ -36,6 +36,16 @@ TEST_F(Train, GoesFromDataToAnExportedModelAndTellsItsFigures) {
   EXPECT_EQ(validated, 40u * (2 + 2) + 40u * 3) << "validation at 4 stages, test at 3";
 }
 
+TEST_F(Train, AWarmUpRecordLongerThanTheModelsContextEndsTheJobByItsNumber) {
+  const fs::path job = make_job("job");
+  const Json longest = {{"prompt", "a"}, {"output", std::string(50'000, 'z')}, {"record", Json::object()}};
+  write_text(job / "data/warmup.jsonl", dump_json(longest) + "\n");
+  const End end = run(job);
+  EXPECT_EQ(end.finished["outcome"], "failed");
+  EXPECT_NE(end.finished.dump().find("warm-up record 1: prompt and output have"), std::string::npos)
+      << end.finished.dump();
+}
+
 TEST_F(Train, TheFirstIterationStartsAtTheReference) {
   const fs::path job = make_job("job");
   ASSERT_EQ(run(job).exit_code, 0);

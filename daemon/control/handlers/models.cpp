@@ -21,7 +21,7 @@ Json model_row(const fs::path& folder) {
     row["num_layers"] = summary.num_layers;
     row["hidden_size"] = summary.hidden_size;
     row["vocab_size"] = summary.vocab_size;
-    row["has_tokenizer"] = summary.has_tokenizer;
+    row["has_tokenizer"] = summary.no_tokenizer.empty();
     row["has_chat_template"] = summary.has_chat_template;
     row["unsupported"] = summary.unsupported;
   } catch (const Error& error) {

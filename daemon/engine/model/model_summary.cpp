@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "engine/model/safetensors.h"
+#include "text/tokenizer_files.h"
 
 namespace rft::engine {
 namespace {
@@ -28,6 +29,11 @@ bool has_chat_template(const fs::path& dir) {
   if (!fs::exists(file)) return false;
   const Json config = parse_json(read_file(file), file.string());
   return config.is_object() && config.contains("chat_template") && !config.at("chat_template").is_null();
+}
+
+std::string why_no_tokenizer(const fs::path& dir) {
+  const auto error = text::lack_of_tokenizer(dir);
+  return error ? error->what() : "";
 }
 
 struct Found {
@@ -117,7 +123,7 @@ ModelSummary check_model(const fs::path& model_dir) {
                        .vocab_size = config.vocab_size,
                        .max_positions = config.max_positions,
                        .eos_token_ids = config.eos_token_ids,
-                       .has_tokenizer = fs::exists(model_dir / "tokenizer.json"),
+                       .no_tokenizer = why_no_tokenizer(model_dir),
                        .has_chat_template = has_chat_template(model_dir),
                        .unsupported = std::move(parsed.unsupported)};
   const std::vector<WeightFile> files = list_weight_files(model_dir);

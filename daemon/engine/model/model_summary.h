@@ -22,7 +22,7 @@ struct ModelSummary {
   int64_t vocab_size = 0;
   int64_t max_positions = 0;
   std::vector<int64_t> eos_token_ids;
-  bool has_tokenizer = false;      // tokenizer.json
+  std::string no_tokenizer;        // why there is none; empty: there is one
   bool has_chat_template = false;  // chat_template.jinja, or the key in tokenizer_config.json
   // What the engine does not do, by key ("hidden_act = gelu", "a weight of dtype F8_E4M3: NAME"): empty for a
   // model that can be trained.

@@ -46,7 +46,7 @@ TEST(ModelSummary, TellsWhatAFolderHolds) {
   EXPECT_EQ(summary.vocab_size, 61);
   EXPECT_THAT(summary.eos_token_ids, ElementsAre(1));
   EXPECT_TRUE(summary.has_chat_template);
-  EXPECT_FALSE(summary.has_tokenizer);
+  EXPECT_THAT(summary.no_tokenizer, HasSubstr("has no tokenizer.json"));
   EXPECT_THAT(summary.unsupported, IsEmpty());
 }
 
