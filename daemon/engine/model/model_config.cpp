@@ -110,6 +110,10 @@ ParsedModelConfig read_model_config(const std::filesystem::path& model_dir) {
                               ? parse_json(read_file(generation_file), generation_file.string())
                               : Json();
   ParsedModelConfig parsed = parse_model_config(parse_json(read_file(file), file.string()), generation);
+  if (std::filesystem::exists(model_dir / "adapter_config.json"))
+    parsed.unsupported.push_back(
+        "adapter_config.json beside config.json: `transformers` applies that adapter; "
+        "move it to a folder of its own, and name that as adapter");
   if (!parsed.config.names.other_prefixes.empty()) find_prefix(model_dir, parsed.config.names);
   return parsed;
 }

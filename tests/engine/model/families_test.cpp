@@ -152,6 +152,16 @@ TEST(Families, AWindowOfNothingIsRefused) {
   }
 }
 
+TEST(Families, ACapOfNothingIsRefused) {
+  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"}) {
+    for (const double cap : {0.0, -1.0}) {
+      Json json = sizes("Gemma2ForCausalLM");
+      json[key] = cap;
+      EXPECT_THROW(parse(json), Error) << key << " = " << cap;
+    }
+  }
+}
+
 TEST(Families, EachKindOfLayerHasItsOwnDynamicLength) {
   Json json = sizes("Gemma3ForCausalLM");
   const Json dynamic = {{"rope_type", "dynamic"}, {"factor", 2}};

@@ -88,6 +88,15 @@ TEST(ModelSummary, ATiedHeadMayBeStoredAsTheEmbeddingsCopyButNotAsAnother) {
   EXPECT_THROW(Decoder::load(dir.path(), {}), Error);
 }
 
+TEST(ModelSummary, AnAdapterInTheFolderOfAModelIsNotOverlooked) {
+  const TempDir dir;
+  write_model(dir.path(), *tiny_decoder());
+  write_file_atomically(dir / "adapter_config.json", "{}");
+  EXPECT_THAT(check_model(dir.path()).unsupported,
+              ElementsAre(HasSubstr("adapter_config.json beside config.json")));
+  EXPECT_THROW(Decoder::load(dir.path(), {}), Error);
+}
+
 TEST(ModelSummary, ShardsMustBePlainNamesThatHoldWhatTheIndexSays) {
   const TempDir dir;
   const auto decoder = tiny_decoder();

@@ -38,7 +38,7 @@ void read_gemma(const ConfigReader& json, ModelConfig& config, int64_t vocab_siz
 
 // An absent key has a default, null is off.
 double cap_or(const ConfigReader& json, const char* key, double fallback) {
-  if (json.has(key) && json.number(key) == 0) json.refuse(std::string(key) + " cannot be 0, but null");
+  if (json.has(key) && json.number(key) <= 0) json.refuse(std::string(key) + " must be positive, or null");
   return json.mentions(key) ? json.number_or(key, 0) : fallback;
 }
 
