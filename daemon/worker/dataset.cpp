@@ -114,9 +114,9 @@ std::vector<Example> load_examples(const std::filesystem::path& file, const Prom
       const int64_t largest = *std::ranges::max_element(example.prompt_ids);
       if (largest >= vocab_size)
         throw Error(ErrorCode::invalid_argument, "the prompt has the token " + std::to_string(largest) +
-                                                     " of the tokenizer, and the model " +
+                                                     ", and the model's vocab_size is " +
                                                      std::to_string(vocab_size) +
-                                                     " of them (vocab_size in config.json)");
+                                                     ": the tokenizer is another model's");
       examples.push_back(std::move(example));
     } catch (const Error& error) {
       throw Error(ErrorCode::invalid_argument,
