@@ -10,14 +10,22 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The job once it has finished; nothing when the time is over.
-std::optional<Json> finished_job(Client& client, int64_t job, Clock::time_point deadline) {
-  JobFeed feed(client, job);
-  for (;;) {
+// The job once it has finished; nothing when the time is over. A job that pauses meanwhile waits for its
+// owner: a watch may have paused it.
+std::optional<Json> finished_job(Session& session, int64_t job, Clock::time_point deadline) {
+  JobFeed feed(session.client, job);
+  for (std::string last_state;;) {
     const JobUpdate update = feed.next(deadline);
     if (update.kind == JobUpdate::Kind::timeout) return std::nullopt;
-    const bool whole = update.kind == JobUpdate::Kind::snapshot || update.topic == "status";
-    if (whole && is_finished(text_of(update.data, "state"))) return update.data;
+    if (update.kind != JobUpdate::Kind::snapshot && update.topic != "status") continue;
+    const std::string state = text_of(update.data, "state");
+    if (is_finished(state)) return update.data;
+    if (state == "paused" && last_state != state) {
+      const std::string id = std::to_string(job);
+      session.out.note("rftctl: job " + id + " does not go on by itself: " + text_of(update.data, "reason") +
+                       " (rftctl resume " + id + ")");
+    }
+    last_state = state;
   }
 }
 
@@ -27,7 +35,7 @@ int wait_for(const std::vector<std::string>& jobs, double timeout_s, Session& se
                                       : Clock::time_point::max();
   int exit_code = kOk;
   for (const std::string& name : jobs) {
-    const auto job = finished_job(session.client, arriving_job(session.client, name), deadline);
+    const auto job = finished_job(session, arriving_job(session.client, name), deadline);
     if (!job) {
       session.out.note("rftctl: job " + name + " has not finished within " + duration_text(timeout_s));
       return kTimedOut;

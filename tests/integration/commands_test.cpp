@@ -45,6 +45,11 @@ TEST_F(Commands, PausedJobStaysPausedThroughARestart) {
   home_.kill();
   home_.start();
   EXPECT_EQ(home_.show(id)["state"], "paused");
+  const auto waited =
+      cli::run_program(std::string(RFT_BIN_DIR) + "/rftctl",
+                       {"wait", std::to_string(id), "--timeout", "1", "--home", home_.root()});
+  EXPECT_EQ(waited.exit_code, cli::kTimedOut);
+  EXPECT_THAT(waited.errors, HasSubstr("does not go on by itself: paused by its owner"));
   EXPECT_EQ(on("resume", id).exit_code, 0);
   home_.await_state(id, "running");
 }
