@@ -69,9 +69,9 @@ void split(const config::JobConfig& job, const fs::path& all, const fs::path& tr
   write_file_atomically(validation, validation_text);
 }
 
-// A warm-up learns outputs: each record must have one.
 int64_t output_bytes(const Json& record) { return static_cast<int64_t>(record.value("output", "").size()); }
 
+// A warm-up learns outputs: each record must have one.
 void require_outputs(const fs::path& canonical, const std::string& file) {
   size_t record_number = 0;
   for_each_json_line(canonical, [&](Json&& record, size_t) {
