@@ -65,26 +65,6 @@ struct Scratch {
 int64_t packed_floats(int64_t T, int64_t D) { return T * round_up(D, kPanel); }
 int64_t transposed_floats(int64_t T, int64_t D) { return round_up(T, kPanel) * D; }
 
-// Scores of a query, of which it sees `seen`, to weights that sum to the answer, e^((s − max) · scale); zeros
-// from there to `width`. `log_sum` takes the logarithm of the sum of e^(s · scale).
-float weigh(float* scores, int64_t seen, int64_t width, float scale, float* log_sum) {
-  __m512 most = _mm512_set1_ps(-__builtin_inff());
-  for (int64_t s = 0; s < seen; s += 16)
-    most = _mm512_max_ps(most, _mm512_mask_loadu_ps(most, first_lanes(seen - s), scores + s));
-  const float largest = _mm512_reduce_max_ps(most) * scale;
-  const __m512 shift = _mm512_set1_ps(largest), factor = _mm512_set1_ps(scale);
-  __m512 sum = _mm512_setzero_ps();
-  for (int64_t s = 0; s < width; s += 16) {
-    const __m512 y = _mm512_fmsub_ps(_mm512_loadu_ps(scores + s), factor, shift);
-    const __m512 e = _mm512_maskz_mov_ps(first_lanes(seen - s), exp_vector(y));
-    _mm512_storeu_ps(scores + s, e);
-    sum = _mm512_add_ps(sum, e);
-  }
-  const float total = _mm512_reduce_add_ps(sum);
-  *log_sum = largest + __builtin_logf(total);
-  return total;
-}
-
 float dot(const float* a, const float* b, int64_t D) {
   __m512 sum = _mm512_setzero_ps();
   for (int64_t d = 0; d < D; d += 16) {
@@ -131,8 +111,11 @@ void causal_attention(const AttentionShape& shape, const AttentionInputs& inputs
       const float* const queries = q.first + g * q.of_head + t * q.of_position;
       multiply<Epilogue::store>(queries, q.of_position, rows, keys, kPanel * D, D, width, scores, width);
       float shares[kMaxTileRows];
-      for (int64_t i = 0; i < rows; ++i)
-        shares[i] = 1 / weigh(scores + i * width, t + i + 1, width, scale, log_sums + g * T + t + i);
+      for (int64_t i = 0; i < rows; ++i) {
+        const Softmax found = softmax_weights(scores + i * width, scale, 0, t + i + 1, width);
+        shares[i] = 1 / found.total;
+        log_sums[g * T + t + i] = found.largest + __builtin_logf(found.total);
+      }
       float* const to = out.first + g * out.of_head + t * out.of_position;
       multiply<Epilogue::store>(scores, width, rows, values, T * kPanel, seen, D, to, out.of_position);
       for (int64_t i = 0; i < rows; ++i)

@@ -46,6 +46,11 @@ void gemm_tile_silu_mul(const bfloat16* x, int64_t ldx, int64_t rows, const bflo
 // out = x / sqrt(mean(x²) + eps) · weight, H numbers.
 void rms_norm(const float* x, const float* weight, float eps, int64_t H, float* out);
 
+// One head: pair i is the elements i and i + R/2 of the first R; what is beyond stays. `direction` −1 turns
+// back, which is the way of the gradient.
+void rotate_head(const float* x, const float* cos, const float* sin, int64_t R, int64_t D, float direction,
+                 float* out);
+
 void round_to_bf16(const float* x, int64_t count, bfloat16* out);
 
 // One row and key-value head of attention over the cache, for the `num_queries` query heads that share it.

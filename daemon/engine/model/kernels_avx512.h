@@ -48,9 +48,15 @@ static inline void store_row(float* row, int64_t columns, __m512 sums0, __m512 s
   _mm512_mask_storeu_ps(row + 16, lanes1, sums1);
 }
 
-// Turns the scores of one head into weights that sum to the answer: exp((s − max) · scale), zeros before
-// `first` and past `length`.
-static inline float softmax_weights(float* scores, float scale, int64_t first, int64_t length) {
+struct Softmax {
+  float total;    // of the weights
+  float largest;  // score, times the scale
+};
+
+// Turns the scores of one query into weights exp((s − max) · scale), with zeros before `first` and from
+// `length` to `width`.
+static inline Softmax softmax_weights(float* scores, float scale, int64_t first, int64_t length,
+                                      int64_t width) {
   const __m512 nothing = _mm512_set1_ps(-3.0e38f);
   const auto lanes_at = [&](int64_t t) -> __mmask16 {
     return first_lanes(length - t) & static_cast<__mmask16>(~first_lanes(first - t));
@@ -58,15 +64,16 @@ static inline float softmax_weights(float* scores, float scale, int64_t first, i
   __m512 most = nothing;
   for (int64_t t = 0; t < length; t += 16)
     most = _mm512_max_ps(most, _mm512_mask_loadu_ps(nothing, lanes_at(t), scores + t));
-  const __m512 factor = _mm512_set1_ps(scale), shift = _mm512_set1_ps(_mm512_reduce_max_ps(most) * scale);
+  const float largest = _mm512_reduce_max_ps(most) * scale;
+  const __m512 factor = _mm512_set1_ps(scale), shift = _mm512_set1_ps(largest);
   __m512 sum = _mm512_setzero_ps();
-  for (int64_t t = 0; t < length; t += 16) {
+  for (int64_t t = 0; t < width; t += 16) {
     const __m512 e = _mm512_maskz_mov_ps(
         lanes_at(t), exp_vector(_mm512_fmsub_ps(_mm512_loadu_ps(scores + t), factor, shift)));
     _mm512_storeu_ps(scores + t, e);
     sum = _mm512_add_ps(sum, e);
   }
-  return _mm512_reduce_add_ps(sum);
+  return {_mm512_reduce_add_ps(sum), largest};
 }
 
 }  // namespace rft::engine::kernels

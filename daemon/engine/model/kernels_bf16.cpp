@@ -121,7 +121,7 @@ void attend_queries(const bfloat16* q, int64_t D, const bfloat16* keys, const bf
   float sums[kQueries];
   const bfloat16* weights[kQueries];
   for (int g = 0; g < kQueries; ++g) {
-    sums[g] = softmax_weights(scores + g * ld, scale, first, length);
+    sums[g] = softmax_weights(scores + g * ld, scale, first, length, length).total;
     weights[g] = round_weights(scores + g * ld, ld);
   }
   int64_t d = 0;

@@ -65,7 +65,8 @@ void attend_queries(const float* q, int64_t D, const float* keys, const float* v
   const int64_t num_blocks = (length + kKeyBlock - 1) / kKeyBlock, ld = num_blocks * kKeyBlock;
   score<kQueries>(q, D, keys, num_blocks, scores, ld);
   float sums[kQueries];
-  for (int g = 0; g < kQueries; ++g) sums[g] = softmax_weights(scores + g * ld, scale, first, length);
+  for (int g = 0; g < kQueries; ++g)
+    sums[g] = softmax_weights(scores + g * ld, scale, first, length, length).total;
   int64_t d = 0;
   for (; d + 64 <= D; d += 64) weigh<kQueries, 4>(scores, ld, sums, values + d, length, D, out + d);
   for (; d + 32 <= D; d += 32) weigh<kQueries, 2>(scores, ld, sums, values + d, length, D, out + d);
@@ -95,6 +96,21 @@ void rms_norm(const float* x, const float* weight, float eps, int64_t H, float* 
     const __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x + h), factor);
     _mm512_mask_storeu_ps(out + h, lanes, _mm512_mul_ps(v, _mm512_maskz_loadu_ps(lanes, weight + h)));
   }
+}
+
+void rotate_head(const float* x, const float* cos, const float* sin, int64_t R, int64_t D, float direction,
+                 float* out) {
+  const int64_t half = R / 2;
+  const __m512 turn = _mm512_set1_ps(direction);
+  for (int64_t d = 0; d < half; d += 16) {
+    const __mmask16 lanes = first_lanes(half - d);
+    const __m512 c = _mm512_maskz_loadu_ps(lanes, cos + d);
+    const __m512 s = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, sin + d), turn);
+    const __m512 a = _mm512_maskz_loadu_ps(lanes, x + d), b = _mm512_maskz_loadu_ps(lanes, x + half + d);
+    _mm512_mask_storeu_ps(out + d, lanes, _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)));
+    _mm512_mask_storeu_ps(out + half + d, lanes, _mm512_fmadd_ps(b, c, _mm512_mul_ps(a, s)));
+  }
+  for (int64_t d = R; d < D; ++d) out[d] = x[d];
 }
 
 void attend(const float* q, int64_t num_queries, int64_t D, const float* keys, const float* values,

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "engine/model/kernels.h"
-#include "engine/model/training_kernels.h"
 
 namespace rft::engine {
 namespace {

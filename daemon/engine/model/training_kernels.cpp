@@ -72,21 +72,6 @@ void silu_product_backward(const float* gate, const float* up, const float* slop
   }
 }
 
-void rotate_head(const float* x, const float* cos, const float* sin, int64_t R, int64_t D, float direction,
-                 float* out) {
-  const int64_t half = R / 2;
-  const __m512 turn = _mm512_set1_ps(direction);
-  for (int64_t d = 0; d < half; d += 16) {
-    const __mmask16 lanes = first_lanes(half - d);
-    const __m512 c = _mm512_maskz_loadu_ps(lanes, cos + d);
-    const __m512 s = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, sin + d), turn);
-    const __m512 a = _mm512_maskz_loadu_ps(lanes, x + d), b = _mm512_maskz_loadu_ps(lanes, x + half + d);
-    _mm512_mask_storeu_ps(out + d, lanes, _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)));
-    _mm512_mask_storeu_ps(out + half + d, lanes, _mm512_fmadd_ps(b, c, _mm512_mul_ps(a, s)));
-  }
-  for (int64_t d = R; d < D; ++d) out[d] = x[d];
-}
-
 Distribution describe_distribution(const float* logits, int64_t V, float scale) {
   const __m512 nothing = _mm512_set1_ps(-__builtin_inff()), factor = _mm512_set1_ps(scale);
   __m512 most = nothing;

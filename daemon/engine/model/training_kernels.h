@@ -19,11 +19,6 @@ void silu_product(const float* gate, const float* up, int64_t count, float* out)
 void silu_product_backward(const float* gate, const float* up, const float* slope, int64_t count,
                            float* of_gate, float* of_up);
 
-// One head: pair i is the elements i and i + R/2 of the first R; what is beyond stays. `direction` −1 turns
-// back, which is the way of the gradient.
-void rotate_head(const float* x, const float* cos, const float* sin, int64_t R, int64_t D, float direction,
-                 float* out);
-
 // Of the distribution softmax(logits · scale), V numbers.
 struct Distribution {
   float log_normaliser;  // log of the sum of exp(logits · scale)
