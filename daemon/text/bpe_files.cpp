@@ -18,9 +18,6 @@ namespace {
 constexpr const char* kQwen2Split =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-// Of a token, which stands for itself or is {"content": text, …}; null for what is neither.
-Json content_of(const Json& token) { return token.is_object() ? token.value("content", Json()) : token; }
-
 int64_t id_of(const Json& id, const std::string& token) {
   const std::string digits = id.is_string() ? id.get<std::string>() : dump_json(id);
   uint32_t number = 0;

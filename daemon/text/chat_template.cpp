@@ -48,14 +48,12 @@ Sources read_sources(const fs::path& model_dir) {
   return sources;
 }
 
-// The special tokens' texts under their names: a token is a text or {"content": text, …}.
+// The special tokens' texts under their names.
 void add_special_tokens(const Json& config, Json& tokens) {
   for (const char* key :
        {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
-    const Json value = config.value(key, Json());
-    if (value.is_string()) tokens[key] = value;
-    if (value.is_object() && value.contains("content") && value["content"].is_string())
-      tokens[key] = value["content"];
+    const Json content = content_of(config.value(key, Json()));
+    if (content.is_string()) tokens[key] = content;
   }
 }
 

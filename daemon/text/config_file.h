@@ -18,4 +18,9 @@ inline Json read_config(const std::filesystem::path& file) {
   return json;
 }
 
+// Of a token, which stands for itself or is {"content": text, …}; null for what is neither.
+inline Json content_of(const Json& token) {
+  return token.is_object() ? token.value("content", Json()) : token;
+}
+
 }  // namespace rft::text

@@ -20,7 +20,7 @@ namespace {
 std::vector<std::string> declared_tokens(const fs::path& model_dir) {
   std::vector<std::string> declared;
   const auto declare = [&](const Json& token) {
-    const Json content = token.is_object() ? token.value("content", Json()) : token;
+    const Json content = content_of(token);
     if (content.is_string() && content != "") declared.push_back(content);
   };
   for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
@@ -63,7 +63,8 @@ Tokenizer Tokenizer::load(const fs::path& model_dir) {
     Tokenizer loaded(tokenizer);
     require_declared_tokens(loaded, model_dir);
     return loaded;
-  } else if (const auto converted = tokenizer_json_of_bpe_files(model_dir)) {
+  }
+  if (const auto converted = tokenizer_json_of_bpe_files(model_dir)) {
     const std::string text = dump_json(*converted);
     call((model_dir / "vocab.json").string() + " and merges.txt", rft_text_tokenizer_new, view(text),
          &tokenizer);
