@@ -76,14 +76,14 @@ void check_targets(const config::JobConfig& job, const engine::ModelConfig& mode
 }
 
 // Whether the model has room for a prompt, and somewhere to put a system message.
-void check_prompting(const config::JobConfig& job, const engine::ModelConfig& model, bool has_chat_template) {
+void check_prompting(const config::JobConfig& job, const engine::ModelSummary& model) {
   if (job.rollout.max_new_tokens >= model.max_positions)
     reject(fmt::format("{}[rollout] max_new_tokens = {} leaves a prompt no room in the model's context of {} "
                        "tokens; lower it",
                        job.lines.where("rollout", "max_new_tokens"), job.rollout.max_new_tokens,
                        model.max_positions),
            "max_new_tokens");
-  if (!job.data.system.empty() && !has_chat_template)
+  if (!job.data.system.empty() && !model.has_chat_template)
     reject(fmt::format("{}[data] system needs a chat template, and the model has none; write it into [data] "
                        "prompt",
                        job.lines.where("data", "system")),
@@ -213,7 +213,8 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
     const fs::path model = find_model(job, input);
     const engine::ModelConfig model_config = engine::read_model_config(model).config;
     check_targets(job, model_config);
-    check_prompting(job, model_config, check_model_once(model).has_chat_template);
+    const engine::ModelSummary summary = check_model_once(model);
+    check_prompting(job, summary);
     const fs::path lora_adapter = find_adapter(job, model_config, input);
     job.resolved.secrets_file = secrets_;
     pin_scorers(job, scorers_folder(job, folder));
@@ -231,9 +232,8 @@ std::variant<Admitted, PluginSettles> Admission::admit(int64_t id, const fs::pat
     for (const char* file : {"manifest.sha256", "memory.json"}) fs::remove(folder / file);
     write_file_atomically(folder / "plan.toml", config::to_toml(job));
     const std::string manifest_digest = write_manifest(folder);
-    const bool has_chat_template = check_model_once(model).has_chat_template;
-    const memory::Estimate memory =
-        estimate_memory(job, extent_of(folder / "data", job, model_config, has_chat_template), model_config);
+    const memory::Estimate memory = estimate_memory(
+        job, extent_of(folder / "data", job, model_config, summary.has_chat_template), model_config);
     memory::write_estimate(folder, memory);  // after the manifest: the worker will know better and replace it
     return Admitted{job, manifest_digest, memory};
   } catch (const Error& error) {
