@@ -21,7 +21,8 @@ std::vector<std::string> declared_tokens(const fs::path& model_dir) {
   std::vector<std::string> declared;
   const auto declare = [&](const Json& token) {
     const Json content = content_of(token);
-    if (content.is_string() && content != "") declared.push_back(content);
+    const std::string text = content.is_string() ? content.get<std::string>() : "";
+    if (!text.empty()) declared.push_back(text);
   };
   for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
     const Json config = read_config(model_dir / file);
